@@ -1,0 +1,1 @@
+"""TOML and the shipped catalog -> typed settings, every problem told at once with its line."""
