@@ -1,0 +1,120 @@
+"""An HTTP server in front of a node that does to requests and answers what a test tells it to.
+Passes everything through unless a rule says otherwise; the rules' acts are in `devnet.faults`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+from aiohttp import web
+
+Document = dict[str, Any]
+
+
+@dataclass
+class Exchange:
+    """One HTTP request on its way: its JSON-RPC documents, and the means to ask the node."""
+
+    request: web.Request
+    documents: list[Document]
+    single: bool
+    node: aiohttp.ClientSession
+    upstream: str
+
+    async def forward(self) -> list[Document]:
+        """The node's replies to the documents, as they are now, in order."""
+        if not self.documents:
+            return []
+        async with self.node.post(self.upstream, json=self.documents) as response:
+            replies = {reply["id"]: reply for reply in await response.json(content_type=None)}
+        return [replies[document["id"]] for document in self.documents]
+
+    def reply(self, replies: list[Document]) -> web.Response:
+        """An HTTP answer of these replies, alone or as a batch, as was asked."""
+        return self.raw(json.dumps(replies[0] if self.single and len(replies) == 1 else replies).encode())
+
+    def raw(self, body: bytes, status: int = 200, **headers: str) -> web.Response:
+        """Any HTTP answer. Underscores in header names stand for hyphens."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return web.Response(body=body, status=status, headers={"Content-Type": "application/json", **named})
+
+
+Act = Callable[[Exchange], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Rule:
+    """What to do with requests of a method (None: all), from the `after`-th on, so many `times` (None: always)."""
+
+    act: Act
+    method: str | None = None
+    after: int = 0
+    times: int | None = None
+
+    def takes(self, documents: list[Document]) -> bool:
+        """Whether this request is its; counts it."""
+        if self.method is not None and all(document["method"] != self.method for document in documents):
+            return False
+        if self.after > 0:
+            self.after -= 1
+            return False
+        if self.times is not None:
+            self.times -= 1
+            return self.times >= 0
+        return True
+
+
+@dataclass
+class FaultProxy:
+    """A server on a free loopback port, started and stopped as an async context. `url` carries a key in its path."""
+
+    upstream: str
+    key: str = "CANARY-4f1d"
+    rules: list[Rule] = field(default_factory=list)
+    asked: list[Document] = field(default_factory=list)
+    posts: int = 0
+    url: str = ""
+
+    async def __aenter__(self) -> Self:
+        self._node = aiohttp.ClientSession()
+        app = web.Application(client_max_size=2**26)
+        app.router.add_post("/{path:.*}", self._handle)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.port = self._runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{self.port}/v3/{self.key}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._runner.cleanup()
+        await self._node.close()
+
+    def fault(self, act: Act, *, method: str | None = None, after: int = 0, times: int | None = None) -> None:
+        """Add a rule; the first that takes a request decides."""
+        self.rules.append(Rule(act, method, after, times))
+
+    def heal(self) -> None:
+        """Pass everything through again."""
+        self.rules.clear()
+
+    def count(self, method: str) -> int:
+        """How often a method was asked for."""
+        return sum(document["method"] == method for document in self.asked)
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        documents = body if isinstance(body, list) else [body]
+        self.posts += 1
+        self.asked += documents
+        exchange = Exchange(request, documents, not isinstance(body, list), self._node, self.upstream)
+        for rule in self.rules:
+            if rule.takes(documents):
+                return await rule.act(exchange)
+        return exchange.reply(await exchange.forward())
