@@ -1,0 +1,92 @@
+"""Whether logs were left out of an answer: a sample of blocks against the bloom filters of their headers.
+
+A filter that excludes what was returned, or another endpoint that has what was not, makes the answer MALFORMED. A
+filter only ever says "perhaps": without a second endpoint, "perhaps" is let pass.
+Bloom filter of a header: Ethereum yellow paper, section 4.3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from eth_hash.auto import keccak
+
+from indexer.chain.base import Request, Transport
+from indexer.chain.blocks import header_request, parse_header
+from indexer.chain.log_parse import Matcher
+from indexer.errors import EndpointError, Verdict
+from indexer.model import Log, LogQuery
+
+
+async def check_sample(transport: Transport, query: LogQuery, logs: Sequence[Log], endpoint: str, blocks: int) -> None:
+    """Compare so many evenly spread blocks. Raises EndpointError (MALFORMED) where logs are missing or made up."""
+    numbers = _spread(query.from_block, query.to_block, blocks)
+    returned = {log.block_number for log in logs}
+    replies = await transport.send([header_request(number) for number in numbers])
+    doubtful: list[tuple[int, str]] = []
+    for number, document in zip(numbers, replies.items, strict=True):
+        if document is None or isinstance(document, EndpointError):
+            continue
+        block = parse_header(document, number)
+        perhaps = may_contain(_bloom(document), query)
+        if not perhaps and number in returned:
+            raise _wrong("a log in a block whose filter excludes it", endpoint, number)
+        if perhaps and number not in returned:
+            doubtful.append((number, block.hash))
+    await _ask_another(transport, query, endpoint, doubtful)
+
+
+async def _ask_another(
+    transport: Transport, query: LogQuery, endpoint: str, doubtful: Sequence[tuple[int, str]]
+) -> None:
+    """What another endpoint has in blocks from which nothing was returned though the filter allows it."""
+    filters = [_filter(query, hash_) for _, hash_ in doubtful]
+    replies = await transport.send([Request("eth_getLogs", (filter_,)) for filter_ in filters], avoid=endpoint)
+    if replies.endpoint == endpoint:
+        return
+    for (number, _), answer in zip(doubtful, replies.items, strict=True):
+        if not isinstance(answer, EndpointError) and Matcher(query).parse(answer):
+            raise _wrong("logs left out that another endpoint has", endpoint, number)
+
+
+def may_contain(bloom: int, query: LogQuery) -> bool:
+    """Whether a block with this filter can have a log that the query asks for."""
+    if query.addresses and not any(_has(bloom, _unhex(address)) for address in query.addresses):
+        return False
+    wanted: Iterable[tuple[str, ...]] = [topics for topics in query.topics if topics]
+    return all(any(_has(bloom, _unhex(topic)) for topic in topics) for topics in wanted)
+
+
+def _has(bloom: int, item: bytes) -> bool:
+    digest = keccak(item)
+    return all(bloom >> (int.from_bytes(digest[i : i + 2], "big") & 2047) & 1 for i in (0, 2, 4))
+
+
+def _bloom(document: Any) -> int:
+    """The filter of a header; where it has none, one that excludes nothing."""
+    try:
+        return int.from_bytes(bytes.fromhex(document["logsBloom"][2:]), "big")
+    except (KeyError, TypeError, ValueError):
+        return (1 << 2048) - 1
+
+
+def _filter(query: LogQuery, block_hash: str) -> dict[str, Any]:
+    topics = [None if topics is None else list(topics) for topics in query.topics]
+    address = {"address": list(query.addresses)} if query.addresses else {}
+    return {"blockHash": block_hash, "topics": topics, **address}
+
+
+def _spread(first: int, last: int, count: int) -> list[int]:
+    length = last - first + 1
+    return (
+        sorted({first + i * length // count for i in range(count)}) if length > count else list(range(first, last + 1))
+    )
+
+
+def _unhex(text: str) -> bytes:
+    return bytes.fromhex(text[2:])
+
+
+def _wrong(what: str, endpoint: str, number: int) -> EndpointError:
+    return EndpointError(what, verdict=Verdict.MALFORMED, endpoint=endpoint, block=number)
