@@ -1,0 +1,1 @@
+"""Plans -> answers: encoding, batching, isolation of what fails, rounds in lock-step."""

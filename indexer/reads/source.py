@@ -1,0 +1,52 @@
+"""The seam between plans and whoever answers them: a node, a recording. Questions by key, raw answers in order.
+
+The same question is asked once, however many plans ask it and whatever each makes of the bytes. Never decodes twice
+what it can keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from indexer.model import Address, BlockRef
+from indexer.reads.plan import Answer, Ask, Call, Failed, Log, LogQuery, NativeBalance
+
+Key: TypeAlias = tuple[Address, bytes] | NativeBalance | LogQuery
+"""What makes two asks the same question: (target, calldata) of a call, or the ask itself."""
+
+Raw: TypeAlias = bytes | int | list[Log] | Failed
+"""An answer as it came: a call's bytes, a native balance in wei, logs; or Failed."""
+
+
+class Source(Protocol):
+    """Answers questions at a block."""
+
+    async def fetch(self, questions: Mapping[Key, Ask], at: BlockRef) -> Sequence[Raw]:
+        """One raw answer a question, in order. Raises Transient where the block cannot be read as a whole."""
+
+
+class LogFetcher(Protocol):
+    """Answers log queries, however the range must be split."""
+
+    async def __call__(self, query: LogQuery, at: BlockRef) -> list[Log]:
+        """The logs of a query whose range ends at `at` or before, in chain order, on the chain of `at`."""
+
+
+def keys_of(asks: Iterable[Ask]) -> list[Key]:
+    """The key of each ask. Raises TypeError for what is no ask."""
+    return [(ask.target, ask.data) if type(ask) is Call else _other_key(ask) for ask in asks]
+
+
+def _other_key(ask: Any) -> NativeBalance | LogQuery:
+    if isinstance(ask, NativeBalance | LogQuery):
+        return ask
+    raise TypeError(f"a plan asked {type(ask).__name__}, which is no question")
+
+
+def decoded(asks: Sequence[Ask], raws: Iterable[Raw]) -> list[Answer]:
+    """Each ask's answer from its raw one."""
+    return [
+        ask.function.decode(raw) if type(raw) is bytes and type(ask) is Call else raw
+        for ask, raw in zip(asks, raws, strict=True)
+    ]
