@@ -1,0 +1,1 @@
+"""Protocol kinds, one a file: contract answers -> holdings."""

@@ -1,0 +1,90 @@
+"""Mainnet's own answers at real blocks -> the holdings that were worked out without the adapters.
+
+Each file of `tests/data/golden` holds the raw answers, the parameters and the holdings, with the source of all three.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eth_abi import encode
+from eth_hash.auto import keccak
+
+from indexer.adapters.registry import adapter, kinds, parse_params
+from indexer.model import BlockRef, Bucket, Found, Holding
+from indexer.reads.plan import Answer, Ask, Call, NativeBalance
+from indexer.testing import drive
+
+FILES = sorted((Path(__file__).parents[1] / "data" / "golden").glob("*.json"))
+
+
+class Recorded:
+    """Answers only what was recorded: any other question is a KeyError, and fails the test."""
+
+    def __init__(self, golden: dict[str, Any]) -> None:
+        self.native = {owner: int(amount) for owner, amount in golden["native"].items()}
+        self.raw = {
+            (target, calldata(call)): bytes.fromhex(raw[2:])
+            for target, calls in golden["answers"].items()
+            for call, raw in calls.items()
+        }
+
+    def __call__(self, ask: Ask) -> Answer:
+        if isinstance(ask, NativeBalance):
+            return self.native[ask.owner]
+        assert isinstance(ask, Call)
+        return ask.function.decode(self.raw[ask.target, ask.data])
+
+
+def calldata(call: str) -> bytes:
+    """`balanceOf(0xabc…)`, where values stand in place of types."""
+    name, _, rest = call.rstrip(")").partition("(")
+    values = [value for value in rest.split(",") if value]
+    signature = f"{name}({','.join('address' for _ in values)})"
+    return keccak(signature.encode())[:4] + encode(["address"] * len(values), values)
+
+
+def load(path: Path) -> tuple[dict[str, Any], BlockRef]:
+    golden = json.loads(path.read_text("utf-8"))
+    return golden, BlockRef(**golden["block"])
+
+
+def read(golden: dict[str, Any], at: BlockRef, *, with_discovery: bool) -> list[Holding]:
+    kind, answers = adapter(golden["kind"]), Recorded(golden)
+    params = parse_params(golden["kind"], golden["params"])
+    found: list[Found] = []
+    if with_discovery:
+        found = drive(kind.discover(params, found, at.number, at), answers)
+    return drive(kind.read(params, found, at), answers)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_real_block_reads_into_the_holdings_worked_out_by_hand(path: Path) -> None:
+    golden, at = load(path)
+    holdings = read(golden, at, with_discovery=True)
+    expected = {(token, owner, Bucket(bucket)): int(amount) for token, owner, bucket, amount in golden["holdings"]}
+    assert {(h.token, h.owner, h.bucket): h.amount for h in holdings} == expected
+    assert len(holdings) == len(expected)
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.stem.startswith("uniswap")], ids=lambda path: path.stem)
+def test_listed_pools_read_the_same_without_discovery(path: Path) -> None:
+    golden, at = load(path)
+    assert read(golden, at, with_discovery=False) == read(golden, at, with_discovery=True)
+
+
+def test_every_kind_has_a_golden_reading() -> None:
+    assert {load(path)[0]["kind"] for path in FILES} == set(kinds())
+
+
+def test_at_a_real_block_some_pairs_hold_more_than_their_reserves() -> None:
+    """Why `amounts` is a choice: a token that takes a fee or is donated leaves balances above reserves."""
+    reserves, balances = (
+        {(token, owner): int(amount) for token, owner, _, amount in load(path)[0]["holdings"]}
+        for path in (p for name in ("reserves", "balances") for p in FILES if p.stem == f"uniswap_v2_{name}_14396881")
+    )
+    assert {key for key in reserves if reserves[key] < balances[key]}
+    assert not {key for key in reserves if reserves[key] > balances[key]}
