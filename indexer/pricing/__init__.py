@@ -1,0 +1,1 @@
+"""Oracle kinds, one a file: contract answers -> readings -> quotes."""

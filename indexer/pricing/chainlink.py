@@ -1,0 +1,75 @@
+"""Chainlink-style feeds: `latestRoundData` through the proxy -> a reading. RedStone's push feeds answer to it too.
+
+Asked at the proxy, which outlives its aggregators: a new phase is a new round id, nothing else.
+https://docs.chain.link/data-feeds/api-reference
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from pydantic import Field
+
+from indexer.model import Address, BlockRef, Step
+from indexer.pricing.base import ContractAddress, Oracle, Reading, scale_of, scaled
+from indexer.pricing.feeds import DeviatingParams, feed_reading
+from indexer.pricing.guards import Bounded, Check, Decimals, Described
+from indexer.reads.abi import interface
+from indexer.reads.plan import Answer, Ask, Failed, Plan, address, need
+
+
+class ChainlinkParams(DeviatingParams):
+    """One feed, as its provider publishes it."""
+
+    feed: ContractAddress = Field(description="the proxy's address")
+    decimals: int | None = Field(default=None, ge=0, le=36, description="its scale: with another one it is held")
+    pair: str | None = Field(default=None, max_length=64, description="its description, such as ETH / USD: else held")
+    name: str | None = Field(default=None, max_length=64, description="what a route calls it; default: its pair")
+    read_bounds: bool = Field(default=False, description="also ask the aggregator for its minAnswer and maxAnswer")
+
+
+class Chainlink(Oracle[ChainlinkParams]):
+    """What the feed answered at the block, graded A: an oracle's own price."""
+
+    kind = "chainlink"
+    feed = True
+    params = ChainlinkParams
+
+    def label(self, params: ChainlinkParams) -> str:
+        """Its name or its pair where they are configured, else the feed's address."""
+        return f"{self.kind}:{''.join((params.name or params.pair or params.feed).split())}"
+
+    def read(self, token: Address, params: ChainlinkParams, at: BlockRef) -> Plan[Reading]:
+        """One round of calls; two more with `read_bounds`. Raises CallFailed where the feed does not answer."""
+        latest, decimals, *described = yield _asks(params)
+        round_id, answer, _, updated_at, _ = need(latest)
+        scale = scale_of(decimals)
+        bounds = yield from _aggregator_bounds(params, answer, scale)
+        checks = (
+            Decimals(scale, params.decimals),
+            *bounds,
+            *(Described(need(text), params.pair or "") for text in described),
+        )
+        step = Step(self.kind, params.feed, answer, scale, updated_at, round_id)
+        return feed_reading(self.label(params), params, step, params.tolerance, checks)
+
+
+def _asks(params: ChainlinkParams) -> list[Ask]:
+    feed = interface("aggregator_v3")
+    asks: list[Ask] = [feed.latestRoundData(params.feed), feed.decimals(params.feed)]
+    return [*asks, feed.description(params.feed)] if params.pair else asks
+
+
+def _aggregator_bounds(params: ChainlinkParams, answer: int, scale: int) -> Plan[list[Check]]:
+    if not params.read_bounds:
+        return []
+    feed = interface("aggregator_v3")
+    (aggregator,) = yield [feed.aggregator(params.feed)]
+    target = params.feed if isinstance(aggregator, Failed) else address(aggregator)
+    low, high = yield [feed.minAnswer(target), feed.maxAnswer(target)]
+    return [Bounded(scaled(answer, scale), _bound(low, scale), _bound(high, scale))]
+
+
+def _bound(answer: Answer, scale: int) -> Fraction | None:
+    """Most aggregators of today have none."""
+    return None if isinstance(answer, Failed) else scaled(answer, scale)

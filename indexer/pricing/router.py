@@ -1,0 +1,201 @@
+"""Tokens -> quotes: every route of every token, and of the tokens those need, read in lock-step and composed.
+
+One plan for all tokens of a block: a question is asked once however many routes need it. A pure function of the block,
+so that following the chain and filling in its history give the same quotes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, TypeAlias
+
+from indexer.errors import CallFailed, ConfigError
+from indexer.model import Address, BlockRef, Quote
+from indexer.pricing import registry
+from indexer.pricing.base import Oracle, OracleParams, Reading
+from indexer.pricing.compose import Candidate, Settled, attempt, settle
+from indexer.pricing.gather import Outcome, lockstep
+from indexer.pricing.guards import GuardSettings, judge
+from indexer.pricing.sequencer import Uptime, UptimeParams
+from indexer.reads.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way to a token's price: an oracle kind and its parameters."""
+
+    kind: str
+    params: OracleParams
+
+    @classmethod
+    def parse(cls, table: Mapping[str, Any]) -> Route:
+        """A route of a configuration: `kind`, and the kind's parameters. Raises ConfigError."""
+        kind, params = table.get("kind"), {key: value for key, value in table.items() if key != "kind"}
+        if not isinstance(kind, str):
+            raise ConfigError(f"a route needs a kind: one of {', '.join(registry.kinds())}")
+        return cls(kind, registry.parse_params(kind, params))
+
+
+Leg: TypeAlias = tuple[Address, int]
+"""A token, and which of its routes, counted from 0."""
+
+UPTIME = -1
+"""Stands for a route where the token is the sequencer's uptime feed."""
+
+
+class Router:
+    """Routes of the tokens of one chain, best first, and the guards they stand under.
+
+    `sequencer` is the chain's uptime feed, where it is an L2 with one. Raises ConfigError for tokens that price each
+    other in a circle, or count in a token that has no route.
+    """
+
+    def __init__(
+        self,
+        routes: Mapping[Address, Sequence[Route]],
+        guards: GuardSettings | None = None,
+        sequencer: Address | None = None,
+        load: Callable[[str], Oracle[Any]] = registry.oracle,
+    ) -> None:
+        self._routes = {token: tuple(ways) for token, ways in routes.items() if ways}
+        self._oracles = {way.kind: load(way.kind) for ways in self._routes.values() for way in ways}
+        self._guards = guards or GuardSettings()
+        self._sequencer = (sequencer, UPTIME) if sequencer else None
+        _refuse_unpriced(self._routes)
+        _refuse_cycles(self._routes)
+
+    def plan(self, tokens: Iterable[Address], at: BlockRef) -> Plan[dict[Address, Quote]]:
+        """Quotes of those of `tokens` that have a route; the others are absent. HELD where no route can be trusted."""
+        settled = yield from self.explain(tokens, at)
+        return {token: one.quote for token, one in settled.items()}
+
+    def explain(self, tokens: Iterable[Address], at: BlockRef) -> Plan[dict[Address, Settled]]:
+        """As `plan`, with every route that was tried and what became of it."""
+        wanted = [token for token in dict.fromkeys(tokens) if token in self._routes]
+        readings = yield from lockstep(self._first(wanted), lambda leg: self._start(leg, at), self._next)
+        down, marks = self._of_chain(readings, at)
+        judged = {leg: self._judged(leg, outcome, at, down, marks) for leg, outcome in readings.items()}
+        settled = self._settle(judged, at)
+        return {token: settled[token] for token in wanted}
+
+    def _first(self, tokens: Sequence[Address]) -> list[Leg]:
+        """The legs known before anything is read: all that `tokens` are declared to need, and the sequencer's."""
+        legs = dict.fromkeys(self._legs(tokens))
+        waiting = list(legs)
+        while waiting:
+            token, i = waiting.pop()
+            new = [leg for leg in self._legs(self._routes[token][i].params.of) if leg not in legs]
+            legs.update(dict.fromkeys(new))
+            waiting.extend(new)
+        return [*legs, self._sequencer] if legs and self._sequencer else list(legs)
+
+    def _legs(self, tokens: Iterable[Address]) -> Iterator[Leg]:
+        return ((token, i) for token in tokens for i in range(len(self._routes.get(token, ()))))
+
+    def _start(self, leg: Leg, at: BlockRef) -> Plan[Reading]:
+        token, i = leg
+        if i == UPTIME:
+            return Uptime().read(token, UptimeParams(feed=token), at)
+        route = self._routes[token][i]
+        return self._oracles[route.kind].read(token, route.params, at)
+
+    def _next(self, reading: Reading) -> Iterator[Leg]:
+        return self._legs(reading.of)
+
+    def _of_chain(self, readings: dict[Leg, Outcome[Reading]], at: BlockRef) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Problems and flags that every feed of the chain shares at this block; takes the sequencer's reading out."""
+        outcome = readings.pop(self._sequencer, None) if self._sequencer else None
+        if outcome is None:
+            return (), ()
+        if isinstance(outcome, CallFailed):
+            return (f"sequencer: {outcome.message}",), ()
+        problems, flags = judge(outcome.checks, at, self._guards)
+        return problems, (*outcome.flags, *flags)
+
+    def _judged(
+        self, leg: Leg, outcome: Outcome[Reading], at: BlockRef, down: tuple[str, ...], marks: tuple[str, ...]
+    ) -> Outcome[Reading]:
+        if isinstance(outcome, CallFailed):
+            return outcome
+        problems, flags = judge(outcome.checks, at, self._guards)
+        if self._oracles[self._routes[leg[0]][leg[1]].kind].feed:
+            problems, flags = (*problems, *down), (*flags, *marks)
+        if not problems and not flags:
+            return outcome
+        return replace(outcome, problems=(*outcome.problems, *problems), flags=(*outcome.flags, *flags))
+
+    def _settle(self, judged: Mapping[Leg, Outcome[Reading]], at: BlockRef) -> dict[Address, Settled]:
+        """Every token read, after the tokens it counts in."""
+        open_legs = _without_circles(judged)
+        needs: dict[Address, set[Address]] = {}
+        for (token, _), outcome in open_legs.items():
+            needs.setdefault(token, set()).update(() if isinstance(outcome, CallFailed) else outcome.of)
+        settled: dict[Address, Settled] = {}
+        for token in TopologicalSorter(needs).static_order():
+            if token in needs:
+                settled[token] = settle(token, self._candidates(token, open_legs, settled), at, self._guards)
+        return settled
+
+    def _candidates(
+        self, token: Address, judged: Mapping[Leg, Outcome[Reading]], settled: Mapping[Address, Settled]
+    ) -> list[Candidate]:
+        found = []
+        for i, route in enumerate(self._routes[token]):
+            oracle = self._oracles[route.kind]
+            tried = attempt(oracle.label(route.params), judged[token, i], settled)
+            found.append(Candidate(tried, oracle.last_resort))
+        return found
+
+
+def _refuse_unpriced(routes: Mapping[Address, Sequence[Route]]) -> None:
+    missing = {
+        f"{route.kind} of {token} counts in {needed}, which has no route"
+        for token, ways in routes.items()
+        for route in ways
+        for needed in route.params.of
+        if needed not in routes
+    }
+    if missing:
+        raise ConfigError("; ".join(sorted(missing)))
+
+
+def _refuse_cycles(routes: Mapping[Address, Sequence[Route]]) -> None:
+    needs = {token: {needed for route in ways for needed in route.params.of} for token, ways in routes.items()}
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        circle = " > ".join(reversed(error.args[1]))
+        raise ConfigError(f"tokens price each other in a circle: {circle}") from None
+
+
+def _without_circles(judged: Mapping[Leg, Outcome[Reading]]) -> dict[Leg, Outcome[Reading]]:
+    """Legs whose token comes back to itself, through any routes of what it holds, become failures that say so.
+
+    Every such leg, not only one of the circle: which token was asked for first must not matter.
+    """
+    needs: dict[Address, set[Address]] = {}
+    for (token, _), outcome in judged.items():
+        needs.setdefault(token, set()).update(() if isinstance(outcome, CallFailed) else outcome.of)
+    reached = {token: _reachable(token, needs) for token in needs}
+    return {leg: _unless_circular(leg[0], outcome, reached) for leg, outcome in judged.items()}
+
+
+def _unless_circular(
+    token: Address, outcome: Outcome[Reading], reached: Mapping[Address, set[Address]]
+) -> Outcome[Reading]:
+    if isinstance(outcome, CallFailed):
+        return outcome
+    back = [needed for needed in outcome.of if token == needed or token in reached.get(needed, ())]
+    return CallFailed(f"circle: {token} counts in {back[0]}, which counts in it") if back else outcome
+
+
+def _reachable(token: Address, needs: Mapping[Address, set[Address]]) -> set[Address]:
+    found: set[Address] = set()
+    waiting = [token]
+    while waiting:
+        new = needs.get(waiting.pop(), set()) - found
+        found |= new
+        waiting.extend(new)
+    return found
