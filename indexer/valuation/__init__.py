@@ -1,0 +1,1 @@
+"""Holdings x quotes -> what it is worth, exactly."""

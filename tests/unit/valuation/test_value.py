@@ -1,0 +1,85 @@
+"""Holdings are valued exactly, and what cannot be had is told, never counted as nothing."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import floor
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexer.model import Address, Bucket, Grade, Holding, Quote, Status, Token
+from indexer.units import PRICE_DECIMALS, UINT256_MAX, USD_DECIMALS
+from indexer.valuation.value import judge, totals, value
+
+TOKEN = Address("0x" + "aa" * 20)
+VAULT = Address("0x" + "bb" * 20)
+AMOUNTS = st.integers(0, UINT256_MAX)
+PRICES = st.integers(0, 10**60)
+
+
+def quote(price: int | None, **changes: object) -> Quote:
+    fields: dict[str, object] = {"grade": Grade.A, "route": "chainlink:X/USD", "low": price, "high": price}
+    return Quote(TOKEN, price, **(fields | changes))  # type: ignore[arg-type]
+
+
+def valued(holding: Holding, with_quote: Quote | None, decimals: int | None = 18):  # type: ignore[no-untyped-def]
+    quotes = {TOKEN: with_quote} if with_quote else {}
+    return value([holding], quotes, {TOKEN: Token(TOKEN, "X", decimals)})
+
+
+@given(AMOUNTS, PRICES, st.integers(0, 36))
+def test_a_line_is_the_exact_product_rounded_down_once(amount: int, price: int, decimals: int) -> None:
+    (line,) = valued(Holding(TOKEN, amount, VAULT), quote(price), decimals)
+    exact = Fraction(amount, 10**decimals) * Fraction(price, 10**PRICE_DECIMALS)
+    assert line.usd == floor(exact * 10**USD_DECIMALS)
+    assert line.status is Status.OK
+
+
+@given(st.lists(st.tuples(AMOUNTS, st.sampled_from(list(Bucket))), max_size=20), PRICES)
+def test_totals_are_the_sums_of_their_lines(parts: list[tuple[int, Bucket]], price: int) -> None:
+    lines = value(
+        [Holding(TOKEN, amount, VAULT, bucket) for amount, bucket in parts],
+        {TOKEN: quote(price)},
+        {TOKEN: Token(TOKEN, "X", 6)},
+    )
+    summed = totals(lines)
+    assert sum(total.usd for total in summed.values()) == sum(line.usd or 0 for line in lines)
+    assert sum(total.lines for total in summed.values()) == len(parts)
+    assert all(total.low <= total.usd <= total.high for total in summed.values())
+
+
+def test_a_token_without_a_route_is_left_out_and_counted_but_holds_nothing_back() -> None:
+    lines = valued(Holding(TOKEN, 5, VAULT), None)
+    assert lines[0].status is Status.UNPRICED
+    assert lines[0].usd is None
+    assert totals(lines)[Bucket.BASE].left_out == 1
+    assert judge(lines) == (Status.OK, "")
+
+
+def test_a_held_price_holds_the_line_and_the_snapshot_with_its_reason() -> None:
+    lines = valued(Holding(TOKEN, 5, VAULT), quote(None, status=Status.HELD, reason="stale for 7200 s"))
+    assert lines[0].status is Status.HELD
+    status, reason = judge(lines)
+    assert status is Status.HELD
+    assert reason == "1 of 1 holdings have no value: stale for 7200 s"
+
+
+def test_a_token_without_decimals_is_held() -> None:
+    lines = valued(Holding(TOKEN, 5, VAULT), quote(10**36), decimals=None)
+    assert lines[0].status is Status.HELD
+    assert "decimals" in lines[0].reason
+
+
+def test_a_balance_that_could_not_be_read_is_never_zero() -> None:
+    lines = valued(Holding(TOKEN, None, VAULT, status=Status.MISSING, reason="no code at the token"), quote(10**36))
+    assert lines[0].usd is None
+    assert totals(lines)[Bucket.BASE].usd == 0
+    assert totals(lines)[Bucket.BASE].left_out == 1
+    assert judge(lines)[0] is Status.HELD
+
+
+def test_a_protocol_of_which_nothing_is_deployed_yet_is_not_applicable() -> None:
+    lines = valued(Holding(TOKEN, None, VAULT, status=Status.NOT_APPLICABLE, reason="before its block"), None)
+    assert judge(lines)[0] is Status.NOT_APPLICABLE
+    assert judge([]) == (Status.OK, "")
