@@ -1,0 +1,171 @@
+"""The contract of a store: a dozen verbs behind which SQLite and PostgreSQL are the same.
+
+Everything of one block is one `Commit`, and one transaction: data, heads, discoveries and cursors move together or not
+at all. Rows are found again by block; the rows of abandoned forks stay, superseded. No verb talks to a node.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+
+from indexer.model import Address, BlockRef, Bucket, Found, Hash, Snapshot, State, Status, Token, Total
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRow:
+    """What the store knows of a deployment. `key` is `protocol@chain`, with `#label` where there are several."""
+
+    key: str
+    protocol: str
+    chain: str
+    kind: str
+    category: str
+    params_json: str
+    first_block: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What one transaction writes, for one chain.
+
+    In this order: what stands above `supersede_above` (a reorg's common ancestor) becomes superseded and its
+    discoveries and cursors are taken back; then `snapshots` are written; then heads, discoveries, cursors and
+    finality move. A snapshot whose block is already there with the same hash is left alone, unless the old one is a
+    GAP or HELD: then it is replaced, though never by a worse one (a GAP does not replace a HELD). One with another
+    hash supersedes it.
+
+    `found` extends a deployment's discoveries (one found again keeps its place, and the lower block), and `searched`
+    says up to which block they are complete: it moves back only by a reorg or with new parameters. `finalized` never
+    moves back. `final` says that the snapshots' blocks are final, though the chain may not be followed that far.
+    `requests` is what the block cost, for `tvl status`.
+    """
+
+    chain: str
+    snapshots: Sequence[Snapshot] = ()
+    heads: Sequence[BlockRef] = ()
+    supersede_above: BlockRef | None = None
+    found: Mapping[str, Sequence[Found]] = field(default_factory=dict)
+    searched: Mapping[str, int] = field(default_factory=dict)
+    cursors: Mapping[str, BlockRef] = field(default_factory=dict)
+    finalized: BlockRef | None = None
+    final: bool = False
+    requests: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One snapshot of a series, without its lines."""
+
+    deployment: str
+    at: BlockRef
+    state: State
+    status: Status
+    reason: str
+    totals: Mapping[Bucket, Total]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainState:
+    """Where a chain stands in the store. `head` is the last followed block; `requests` what its last commit cost."""
+
+    chain: str
+    head: BlockRef | None
+    finalized: BlockRef | None
+    requests: int | None
+
+
+class Store(ABC):
+    """Where snapshots are kept. Open with `async with`; one writer at a time, any number of readers.
+
+    Errors: StoreIncompatible (newer schema), StoreUnusable (read-only, full, not a database), StoreBusy (the write
+    lock was not to be had in time). A failed commit has changed nothing.
+    """
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Connect, and migrate an older or empty store to this version. Raises StoreIncompatible, StoreUnusable."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of every connection and lock."""
+
+    async def __aenter__(self) -> Store:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @abstractmethod
+    def lease(self, name: str) -> AbstractAsyncContextManager[None]:
+        """Held by one process at a time, given back when it ends in whatever way. Raises StoreInUse at once."""
+
+    @abstractmethod
+    async def register(self, deployments: Sequence[DeploymentRow]) -> None:
+        """Make deployments known, or update their description. Needed before their first commit.
+
+        Where kind, parameters or first block changed, the discoveries are forgotten: they are searched for again.
+        """
+
+    @abstractmethod
+    async def commit(self, commit: Commit) -> None:
+        """Write one block's worth, all or nothing. See `Commit`.
+
+        Raises UnknownName for a deployment that is not registered on the chain, FinalityBroken where `supersede_above`
+        lies below the finalized block, ValueError for a snapshot that contradicts itself (two lines for a position, a
+        line without its token).
+        """
+
+    @abstractmethod
+    async def deployments(self) -> list[DeploymentRow]:
+        """All deployments ever registered, by key."""
+
+    @abstractmethod
+    async def chain_state(self, chain: str) -> ChainState:
+        """Head, finality and cost of a chain; empty where nothing was followed yet."""
+
+    @abstractmethod
+    async def heads(self, chain: str, limit: int = 512) -> list[BlockRef]:
+        """The last followed canonical blocks, oldest first, at most `limit`; at least the last 512 are kept."""
+
+    @abstractmethod
+    async def cursor(self, deployment: str) -> BlockRef | None:
+        """Up to which block the daemon has done everything that was due."""
+
+    @abstractmethod
+    async def found(self, deployment: str) -> tuple[list[Found], int | None]:
+        """A deployment's discoveries in the order they were found, and the block up to which they are complete."""
+
+    @abstractmethod
+    async def tokens(self, chain: str) -> dict[Address, Token]:
+        """Every token seen on a chain."""
+
+    @abstractmethod
+    async def present(self, deployment: str, from_block: int, to_block: int) -> dict[int, tuple[Hash, Status]]:
+        """Which blocks of a range have a canonical snapshot, with its hash and status."""
+
+    @abstractmethod
+    async def series(self, deployment: str, from_block: int = 0, to_block: int | None = None) -> list[Point]:
+        """The canonical snapshots of a range of blocks, oldest first."""
+
+    @abstractmethod
+    async def snapshot(self, deployment: str, at_or_before: int | None = None) -> Snapshot | None:
+        """The last canonical snapshot at or before a block (default: the newest), with every line and quote.
+
+        Equal to the one committed; its lines are in the order of token, owner and bucket, whatever order they came in.
+        """
+
+    @abstractmethod
+    async def digest(self, deployment: str, from_block: int = 0, to_block: int | None = None) -> str:
+        """A hash over all that the canonical snapshots of a range say, and nothing about when or how it was written.
+
+        Two stores that were filled in another order, by daemon or backfill, through reorgs or without, have the same
+        digest exactly if they hold the same series.
+        """
+
+    @abstractmethod
+    async def verify(self) -> list[str]:
+        """Check the store's own invariants; each broken one is a sentence. Empty when all is well."""

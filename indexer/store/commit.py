@@ -1,0 +1,169 @@
+"""Writes one `Commit`: the fork that ended, the snapshots, then heads, discoveries, cursors and finality.
+
+Plain functions on the connection of one write transaction. Never commits, never asks a node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, not_, select, update
+
+from indexer.errors import FinalityBroken, UnknownName
+from indexer.model import BlockRef, Found, State
+from indexer.store import tables as t
+from indexer.store.base import Commit, DeploymentRow
+from indexer.store.deltas import Memory
+from indexer.store.engine import insert
+from indexer.store.rows import block_columns, block_of, found_columns
+from indexer.store.series import Series
+from indexer.store.snapshots import CANONICAL
+
+HEADS_KEPT = 1024
+
+_ONE_DEPLOYMENT = update(t.deployment).where(t.deployment.c.id == bindparam("row"))
+_CURSORS = _ONE_DEPLOYMENT.values(
+    {name: bindparam(name) for name in ("cursor_number", "cursor_hash", "cursor_parent_hash", "cursor_timestamp")}
+)
+_SEARCHED = _ONE_DEPLOYMENT.where(func.coalesce(t.deployment.c.searched, -1) < bindparam("upto")).values(
+    searched=bindparam("upto")
+)
+
+
+def register(connection: Connection, deployments: Sequence[DeploymentRow]) -> None:
+    """See `Store.register`."""
+    for row in deployments:
+        chain_id = chain_row(connection, row.chain).id
+        described = {
+            "chain_id": chain_id,
+            "protocol": row.protocol,
+            "kind": row.kind,
+            "category": row.category,
+            "params_json": row.params_json,
+            "first_block": row.first_block,
+        }
+        _forget_if_changed(connection, row)
+        new = insert(connection, t.deployment).values(key=row.key, **described)
+        connection.execute(new.on_conflict_do_update(index_elements=["key"], set_=described))
+
+
+def _forget_if_changed(connection: Connection, row: DeploymentRow) -> None:
+    """What was found by other parameters is not what these would find: it is searched for again."""
+    d = t.deployment.c
+    same = (d.kind == row.kind, d.params_json == row.params_json, d.first_block == row.first_block)
+    changed = select(d.id).where(d.key == row.key, not_(and_(*same)))
+    connection.execute(delete(t.found).where(t.found.c.deployment_id.in_(changed)))
+    connection.execute(update(t.deployment).where(d.id.in_(changed)).values(searched=None))
+
+
+def chain_row(connection: Connection, name: str) -> Row[Any]:
+    """The row of a chain, made if need be."""
+    query = select(t.chain).where(t.chain.c.name == name)
+    found = connection.execute(query).first()
+    if found is None:
+        connection.execute(insert(connection, t.chain).values(name=name))
+        found = connection.execute(query).one()
+    return found
+
+
+def write(connection: Connection, commit: Commit, memory: Memory) -> None:
+    """See `Commit`. Raises UnknownName for a deployment that is not registered, FinalityBroken for a reorg too deep."""
+    chain = chain_row(connection, commit.chain)
+    deployments = _deployments(connection, commit, chain.id)
+    if commit.supersede_above is not None:
+        _supersede(connection, chain, commit.supersede_above)
+    finalized = _later(block_of(chain, "final_"), commit.finalized)
+    final_number = -1 if finalized is None else finalized.number
+    for snapshot in sorted(commit.snapshots, key=lambda s: (s.deployment, s.at.number)):
+        final_to = snapshot.at.number if commit.final else final_number
+        Series(connection, memory, deployments[snapshot.deployment], chain.id, final_to).put(snapshot)
+    _write_heads(connection, chain.id, commit)
+    for key, found in commit.found.items():
+        _write_found(connection, deployments[key], found)
+    if commit.searched:
+        connection.execute(_SEARCHED, [{"row": deployments[key], "upto": n} for key, n in commit.searched.items()])
+    if commit.cursors:
+        cursors = [{"row": deployments[key], **block_columns(at, "cursor_")} for key, at in commit.cursors.items()]
+        connection.execute(_CURSORS, cursors)
+    _finalize(connection, chain, finalized)
+    if commit.requests is not None:
+        connection.execute(update(t.chain).where(t.chain.c.id == chain.id).values(requests=commit.requests))
+
+
+def _deployments(connection: Connection, commit: Commit, chain_id: int) -> dict[str, int]:
+    named = {s.deployment for s in commit.snapshots} | {*commit.found, *commit.searched, *commit.cursors}
+    d = t.deployment.c
+    rows = connection.execute(select(d.key, d.id).where(d.chain_id == chain_id)).all() if named else []
+    known = {key: row_id for key, row_id in rows}
+    if missing := named - known.keys():
+        raise UnknownName("a deployment is not registered on this chain", deployment=min(missing), chain=commit.chain)
+    return known
+
+
+def _later(a: BlockRef | None, b: BlockRef | None) -> BlockRef | None:
+    if a is None or b is None:
+        return a or b
+    return b if b.number > a.number else a
+
+
+def _supersede(connection: Connection, chain: Row[Any], ancestor: BlockRef) -> None:
+    """Take back all that stands above the block where the forks part."""
+    if chain.final_number is not None and ancestor.number < chain.final_number:
+        raise FinalityBroken(ancestor=ancestor, finalized=chain.final_number, chain=chain.name)
+    ours = select(t.deployment.c.id).where(t.deployment.c.chain_id == chain.id)
+    above = (t.snapshot.c.deployment_id.in_(ours), CANONICAL, t.snapshot.c.number > ancestor.number)
+    ids = select(t.snapshot.c.id).where(*above)
+    for table in (t.holding, t.quoted):
+        connection.execute(update(table).where(table.c.snapshot_id.in_(ids)).values(live=False))
+    connection.execute(update(t.snapshot).where(*above).values(state=State.SUPERSEDED.value))
+    connection.execute(delete(t.found).where(t.found.c.deployment_id.in_(ours), t.found.c.block > ancestor.number))
+    d = t.deployment
+    of_chain = update(d).where(d.c.chain_id == chain.id)
+    connection.execute(of_chain.where(d.c.searched > ancestor.number).values(searched=ancestor.number))
+    back = of_chain.where(d.c.cursor_number > ancestor.number)
+    connection.execute(back.values(block_columns(ancestor, "cursor_")))
+
+
+def _write_heads(connection: Connection, chain_id: int, commit: Commit) -> None:
+    h = t.head.c
+    heads = list(commit.heads)
+    if commit.supersede_above is not None:
+        ancestor = commit.supersede_above
+        connection.execute(delete(t.head).where(h.chain_id == chain_id, h.number > ancestor.number))
+        heads.insert(0, ancestor)
+    if not heads:
+        return
+    new = insert(connection, t.head)
+    kept = {name: new.excluded[name] for name in ("hash", "parent_hash", "timestamp")}
+    upsert = new.on_conflict_do_update(index_elements=["chain_id", "number"], set_=kept)
+    connection.execute(upsert, [{"chain_id": chain_id, **block_columns(at)} for at in heads])
+    oldest = select(h.number).where(h.chain_id == chain_id).order_by(h.number.desc()).offset(HEADS_KEPT - 1).limit(1)
+    connection.execute(delete(t.head).where(h.chain_id == chain_id, h.number < oldest.scalar_subquery()))
+
+
+def _write_found(connection: Connection, deployment_id: int, found: Sequence[Found]) -> None:
+    """A thing found again by another way keeps its place; its block is the lower of the two."""
+    if not found:
+        return
+    new = insert(connection, t.found)
+    earlier = {"block": new.excluded.block}
+    upsert = new.on_conflict_do_update(
+        index_elements=["deployment_id", "key"], set_=earlier, where=t.found.c.block > new.excluded.block
+    )
+    connection.execute(upsert, [{"deployment_id": deployment_id, **found_columns(item)} for item in found])
+
+
+def _finalize(connection: Connection, chain: Row[Any], finalized: BlockRef | None) -> None:
+    """Move finality, and with it the states of the blocks it passed."""
+    if finalized is None or finalized.number == chain.final_number:
+        return
+    connection.execute(update(t.chain).where(t.chain.c.id == chain.id).values(block_columns(finalized, "final_")))
+    s = t.snapshot.c
+    ours = select(t.deployment.c.id).where(t.deployment.c.chain_id == chain.id)
+    passed = (s.deployment_id.in_(ours), CANONICAL, s.number > _number(chain), s.number <= finalized.number)
+    connection.execute(update(t.snapshot).where(*passed).values(state=State.FINAL.value))
+
+
+def _number(chain: Row[Any]) -> int:
+    return -1 if chain.final_number is None else int(chain.final_number)

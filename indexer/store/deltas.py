@@ -1,0 +1,99 @@
+"""What is known at one snapshot, and the difference between two: the only rows that are kept.
+
+Pure. A difference is canonical: it depends on the two states alone, so rows do not tell in which order snapshots were
+written.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from indexer.model import Quote
+from indexer.store.rows import Content
+
+V = TypeVar("V")
+
+_STATES_KEPT = 4
+_ENTRIES_KEPT = 100_000
+"""A deployment's last states are kept however large they are; more of them while all together have fewer entries."""
+
+_QUOTES_KEPT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that a deployment's canonical snapshot says: contents by position id, quote ids by token id."""
+
+    holdings: Mapping[int, Content]
+    quotes: Mapping[int, int]
+
+    def __len__(self) -> int:
+        return len(self.holdings) + len(self.quotes)
+
+
+NOTHING = State({}, {})
+
+
+def difference(before: Mapping[int, V], after: Mapping[int, V]) -> dict[int, V | None]:
+    """What changed: new and other values, and None for what is gone."""
+    changed: dict[int, V | None] = {key: value for key, value in after.items() if before.get(key) != value}
+    changed.update(dict.fromkeys(before.keys() - after.keys()))
+    return changed
+
+
+def apply(state: dict[int, V], changes: Mapping[int, V | None]) -> None:
+    """Make in place what a difference says."""
+    for key, value in changes.items():
+        if value is None:
+            state.pop(key, None)
+        else:
+            state[key] = value
+
+
+@dataclass(slots=True)
+class Ids:
+    """Row ids of things that never change once written; `mark` is the highest id known."""
+
+    mark: int = 0
+    by_key: dict[object, int] = field(default_factory=dict)
+
+
+class Memory:
+    """What a writer knows of the database without asking again. Thrown away when a transaction fails.
+
+    Ids and the states of snapshots are immutable in the database, so what is remembered holds as long as the id of the
+    snapshot is found canonical in the transaction that uses it: other processes may write too.
+    """
+
+    def __init__(self) -> None:
+        self.positions: dict[int, Ids] = {}
+        self.tokens: dict[int, Ids] = {}
+        self._quotes: dict[Quote, int] = {}
+        self._states: dict[int, OrderedDict[int, State]] = {}
+        self._entries = 0
+
+    def state(self, deployment_id: int, snapshot_id: int) -> State | None:
+        """The state of a snapshot, if it is still remembered."""
+        states = self._states.get(deployment_id)
+        return None if states is None else states.get(snapshot_id)
+
+    def keep_state(self, deployment_id: int, snapshot_id: int, state: State) -> None:
+        """Remember a state; where there is no more room, the oldest of the deployment's is forgotten."""
+        states = self._states.setdefault(deployment_id, OrderedDict())
+        self._entries += len(state) - len(states.pop(snapshot_id, NOTHING))
+        states[snapshot_id] = state
+        while len(states) > _STATES_KEPT and self._entries > _ENTRIES_KEPT:
+            self._entries -= len(states.popitem(last=False)[1])
+
+    def quote_id(self, quote: Quote) -> int | None:
+        """The row of a quote, if it is remembered."""
+        return self._quotes.get(quote)
+
+    def keep_quotes(self, ids: Mapping[Quote, int]) -> None:
+        """Remember where quotes are."""
+        if len(self._quotes) > _QUOTES_KEPT:
+            self._quotes.clear()
+        self._quotes.update(ids)

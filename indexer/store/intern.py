@@ -1,0 +1,158 @@
+"""Gives tokens, positions and quotes their row ids, writing those that are new.
+
+Part of a write transaction: nobody else writes meanwhile. Never changes a row.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, Connection, Row, Table, select
+
+from indexer.model import Address, Quote, Snapshot, Token
+from indexer.store import tables as t
+from indexer.store.deltas import Ids, Memory, State
+from indexer.store.engine import insert
+from indexer.store.rows import Columns, Content, content_of, quote_columns, tidy_token, token_columns
+from indexer.store.snapshots import token_of
+from indexer.valuation.value import rate
+
+_ASKED_AT_ONCE = 500
+
+
+def intern(connection: Connection, memory: Memory, deployment_id: int, chain_id: int, snapshot: Snapshot) -> State:
+    """The state that a snapshot describes. Raises ValueError where it contradicts itself."""
+    tokens = {address: tidy_token(token) for address, token in snapshot.tokens.items()}
+    token_ids = _token_ids(connection, memory, chain_id, tokens)
+    positions = _keyed_lines(snapshot, token_ids, tokens)
+    position_ids = _position_ids(connection, memory, deployment_id, positions)
+    quote_ids = _quote_ids(connection, memory, snapshot.quotes.values())
+    return State(
+        {position_ids[key]: content for key, content in positions.items()},
+        {token_ids[address]: quote_ids[quote] for address, quote in snapshot.quotes.items()},
+    )
+
+
+PositionKey = tuple[int, str, str]
+"""Token, owner and bucket; a Bucket is equal to its text."""
+
+
+def _keyed_lines(
+    snapshot: Snapshot, token_ids: Mapping[Address, int], tokens: Mapping[Address, Token]
+) -> dict[PositionKey, Content]:
+    if not snapshot.quotes.keys() <= token_ids.keys():
+        raise ValueError(f"{snapshot.deployment} at {snapshot.at}: a quote for a token that is not in the snapshot")
+    rates = {address: rate(snapshot.quotes.get(address), token) for address, token in tokens.items()}
+    lines: dict[PositionKey, Content] = {}
+    for line in snapshot.lines:
+        held = line.holding
+        if held.token not in rates:
+            raise ValueError(f"{snapshot.deployment} at {snapshot.at}: no token for the line of {held.token}")
+        lines[token_ids[held.token], held.owner, held.bucket] = content_of(line, rates[held.token])
+    if len(lines) != len(snapshot.lines) or len({key[0] for key in lines}) != len(token_ids):
+        raise ValueError(f"{snapshot.deployment} at {snapshot.at}: two lines for one position, or a token without any")
+    return lines
+
+
+def _token_ids(
+    connection: Connection, memory: Memory, chain_id: int, tokens: Mapping[Address, Token]
+) -> dict[Address, int]:
+    ids = memory.tokens.setdefault(chain_id, Ids())
+    _learn(connection, ids, _Tokens(t.token, t.token.c.chain_id, chain_id), tokens.values())
+    return {address: ids.by_key[token] for address, token in tokens.items()}
+
+
+def _position_ids(
+    connection: Connection, memory: Memory, deployment_id: int, keys: Collection[PositionKey]
+) -> Mapping[Any, int]:
+    ids = memory.positions.setdefault(deployment_id, Ids())
+    _learn(connection, ids, _Positions(t.position, t.position.c.deployment_id, deployment_id), keys)
+    return ids.by_key
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind(ABC):
+    """A table of things with natural keys; of interest are those whose `scope` column is `within`."""
+
+    table: Table
+    scope: Column[Any]
+    within: int
+
+    @abstractmethod
+    def columns(self, key: Any) -> Columns: ...
+
+    @abstractmethod
+    def key(self, row: Row[Any]) -> Any: ...
+
+
+class _Tokens(_Kind):
+    def columns(self, key: Token) -> Columns:
+        return token_columns(key, self.within)
+
+    def key(self, row: Row[Any]) -> Token:
+        return token_of(row)
+
+
+class _Positions(_Kind):
+    def columns(self, key: PositionKey) -> Columns:
+        token_id, owner, bucket = key
+        return {"deployment_id": self.within, "token_id": token_id, "owner": owner, "bucket": str(bucket)}
+
+    def key(self, row: Row[Any]) -> PositionKey:
+        return (row.token_id, row.owner, row.bucket)
+
+
+def _learn(connection: Connection, ids: Ids, kind: _Kind, keys: Collection[Any]) -> None:
+    """Make `ids` hold every key: ask for rows above its mark, then write what is still missing."""
+    if all(map(ids.by_key.__contains__, keys)):
+        return
+    _refresh(connection, ids, kind)
+    missing = [key for key in keys if key not in ids.by_key]
+    if missing:
+        connection.execute(insert(connection, kind.table), [kind.columns(key) for key in missing])
+        _refresh(connection, ids, kind)
+
+
+def _refresh(connection: Connection, ids: Ids, kind: _Kind) -> None:
+    row_id = kind.table.c.id
+    query = select(kind.table).where(kind.scope == kind.within, row_id > ids.mark).order_by(row_id)
+    for row in connection.execute(query):
+        ids.by_key[kind.key(row)] = ids.mark = row.id
+
+
+def _quote_ids(connection: Connection, memory: Memory, quotes: Iterable[Quote]) -> dict[Quote, int]:
+    ids: dict[Quote, int] = {}
+    new: dict[Quote, Columns] = {}
+    for quote in quotes:
+        known = memory.quote_id(quote)
+        if known is None:
+            new[quote] = quote_columns(quote)
+        else:
+            ids[quote] = known
+    if new:
+        rows = _quote_rows(connection, {columns["content"]: columns for columns in new.values()})
+        learned = {quote: rows[columns["content"]] for quote, columns in new.items()}
+        memory.keep_quotes(learned)
+        ids.update(learned)
+    return ids
+
+
+def _quote_rows(connection: Connection, wanted: Mapping[bytes, Columns]) -> dict[bytes, int]:
+    there = _quotes_there(connection, list(wanted))
+    missing = [columns for content, columns in wanted.items() if content not in there]
+    if missing:
+        connection.execute(insert(connection, t.quote), missing)
+        there |= _quotes_there(connection, [columns["content"] for columns in missing])
+    return there
+
+
+def _quotes_there(connection: Connection, contents: list[bytes]) -> dict[bytes, int]:
+    there: dict[bytes, int] = {}
+    for start in range(0, len(contents), _ASKED_AT_ONCE):
+        part = contents[start : start + _ASKED_AT_ONCE]
+        query = select(t.quote.c.content, t.quote.c.id).where(t.quote.c.content.in_(part))
+        there.update((content, row_id) for content, row_id in connection.execute(query))
+    return there

@@ -1,0 +1,1 @@
+"""The schema's history, for Alembic. A revision is named `pre_` (before new code starts) or `post_` (after)."""

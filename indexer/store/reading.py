@@ -1,0 +1,76 @@
+"""Queries of what is known beside snapshots: deployments, chains, heads, cursors, discoveries, tokens.
+
+Plain functions on a connection, inside somebody's transaction. Never writes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from indexer.model import Address, BlockRef, Found, Hash, Status, Token
+from indexer.store import tables as t
+from indexer.store.base import ChainState, DeploymentRow
+from indexer.store.rows import block_of, found_of
+from indexer.store.snapshots import deployment_id, in_range, token_of
+
+
+def deployments(connection: Connection) -> list[DeploymentRow]:
+    """See `Store.deployments`."""
+    query = select(t.deployment, t.chain.c.name.label("chain")).join(t.chain).order_by(t.deployment.c.key)
+    return [
+        DeploymentRow(row.key, row.protocol, row.chain, row.kind, row.category, row.params_json, row.first_block)
+        for row in connection.execute(query)
+    ]
+
+
+def chain_state(connection: Connection, name: str) -> ChainState:
+    """See `Store.chain_state`."""
+    row = connection.execute(select(t.chain).where(t.chain.c.name == name)).first()
+    if row is None:
+        return ChainState(name, None, None, None)
+    last = heads(connection, name, 1)
+    return ChainState(name, last[0] if last else None, block_of(row, "final_"), row.requests)
+
+
+def heads(connection: Connection, name: str, limit: int) -> list[BlockRef]:
+    """See `Store.heads`."""
+    query = select(t.head).join(t.chain).where(t.chain.c.name == name).order_by(t.head.c.number.desc()).limit(limit)
+    blocks = [block_of(row) for row in connection.execute(query)]
+    return [at for at in reversed(blocks) if at is not None]
+
+
+def cursor(connection: Connection, key: str) -> BlockRef | None:
+    """See `Store.cursor`."""
+    row = _deployment(connection, key)
+    return None if row is None else block_of(row, "cursor_")
+
+
+def found(connection: Connection, key: str) -> tuple[list[Found], int | None]:
+    """See `Store.found`."""
+    row = _deployment(connection, key)
+    if row is None:
+        return [], None
+    query = select(t.found).where(t.found.c.deployment_id == row.id).order_by(t.found.c.id)
+    return [found_of(item) for item in connection.execute(query)], row.searched
+
+
+def tokens(connection: Connection, chain: str) -> dict[Address, Token]:
+    """See `Store.tokens`. Of several descriptions of a token, the one that was new last."""
+    query = select(t.token).join(t.chain).where(t.chain.c.name == chain).order_by(t.token.c.id)
+    return {Address(row.address): token_of(row) for row in connection.execute(query)}
+
+
+def present(connection: Connection, key: str, from_block: int, to_block: int) -> dict[int, tuple[Hash, Status]]:
+    """See `Store.present`."""
+    deployment = deployment_id(connection, key)
+    if deployment is None:
+        return {}
+    s = t.snapshot.c
+    rows = connection.execute(in_range(deployment, from_block, to_block, s.number, s.hash, s.status))
+    return {row.number: (Hash(row.hash), Status(row.status)) for row in rows}
+
+
+def _deployment(connection: Connection, key: str) -> Row[Any] | None:
+    return connection.execute(select(t.deployment).where(t.deployment.c.key == key)).first()

@@ -1,0 +1,94 @@
+"""The store on a SQL database: each verb is one transaction, on whatever engine it is given.
+
+Never builds SQL itself: `commit` writes, `reading` reads, `digest` and `audit` walk through series.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+
+from indexer.model import Address, BlockRef, Found, Hash, Snapshot, Status, Token
+from indexer.store import commit as writing
+from indexer.store import migrate, reading, snapshots
+from indexer.store.audit import audit
+from indexer.store.base import ChainState, Commit, DeploymentRow, Point, Store
+from indexer.store.deltas import Memory
+from indexer.store.digest import digest
+from indexer.store.engine import Engine
+
+
+class SqlStore(Store):
+    """See `Store`. Safe to share between the tasks of one event loop."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._memory = Memory()
+        self._turn = asyncio.Lock()
+
+    async def open(self) -> None:
+        await self._engine.open()
+        try:
+            if await self._engine.is_empty() or await self._engine.read(migrate.revision) != migrate.HEAD:
+                await self._engine.write(migrate.migrate)
+        except BaseException:
+            await self._engine.close()
+            raise
+
+    async def close(self) -> None:
+        await self._engine.close()
+
+    def lease(self, name: str) -> AbstractAsyncContextManager[None]:
+        return self._engine.lease(name)
+
+    async def register(self, deployments: Sequence[DeploymentRow]) -> None:
+        await self._engine.write(partial(writing.register, deployments=deployments))
+
+    async def commit(self, commit: Commit) -> None:
+        """What is remembered is true only if the transaction succeeds: after a failure, the next starts afresh.
+
+        One at a time, so that the next one finds what this one learned.
+        """
+        async with self._turn:
+            memory, self._memory = self._memory, Memory()
+            await self._engine.write(partial(writing.write, commit=commit, memory=memory))
+            self._memory = memory
+
+    async def deployments(self) -> list[DeploymentRow]:
+        return await self._engine.read(reading.deployments)
+
+    async def chain_state(self, chain: str) -> ChainState:
+        return await self._engine.read(partial(reading.chain_state, name=chain))
+
+    async def heads(self, chain: str, limit: int = 512) -> list[BlockRef]:
+        return await self._engine.read(partial(reading.heads, name=chain, limit=limit))
+
+    async def cursor(self, deployment: str) -> BlockRef | None:
+        return await self._engine.read(partial(reading.cursor, key=deployment))
+
+    async def found(self, deployment: str) -> tuple[list[Found], int | None]:
+        return await self._engine.read(partial(reading.found, key=deployment))
+
+    async def tokens(self, chain: str) -> dict[Address, Token]:
+        return await self._engine.read(partial(reading.tokens, chain=chain))
+
+    async def present(self, deployment: str, from_block: int, to_block: int) -> dict[int, tuple[Hash, Status]]:
+        return await self._engine.read(
+            partial(reading.present, key=deployment, from_block=from_block, to_block=to_block)
+        )
+
+    async def series(self, deployment: str, from_block: int = 0, to_block: int | None = None) -> list[Point]:
+        return await self._engine.read(
+            partial(snapshots.points, key=deployment, from_block=from_block, to_block=to_block)
+        )
+
+    async def snapshot(self, deployment: str, at_or_before: int | None = None) -> Snapshot | None:
+        return await self._engine.read(partial(snapshots.snapshot, key=deployment, at_or_before=at_or_before))
+
+    async def digest(self, deployment: str, from_block: int = 0, to_block: int | None = None) -> str:
+        return await self._engine.read(partial(digest, key=deployment, from_block=from_block, to_block=to_block))
+
+    async def verify(self) -> list[str]:
+        return await self._engine.read(audit)
