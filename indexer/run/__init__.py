@@ -1,0 +1,1 @@
+"""The program: one snapshot, and the daemon and the backfill over it."""

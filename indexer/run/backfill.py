@@ -1,0 +1,152 @@
+"""Fills a span of past blocks with snapshots: coarse first, then finer, skipping what is there.
+
+Resumable because it keeps no place of its own: what the store has is what is done. It reads through `take` like the
+daemon, so that both give the same rows, and may run beside it on the same store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+from structlog.typing import FilteringBoundLogger
+
+from indexer.config.types import Cadence
+from indexer.errors import ChainUnavailable, WrongFork
+from indexer.model import BlockRef, Status
+from indexer.run.grid import Span, block_at, coarse_first, points
+from indexer.run.live import LiveChain
+from indexer.run.patience import patiently
+from indexer.run.program import Deployment
+from indexer.run.report import log_snapshots
+from indexer.run.snapshot import Known, Taken, take
+from indexer.store.base import Commit, Store
+
+GIVE_UP_AFTER_S = 600
+"""How long one point is tried before the backfill stops with an error; what was done stays done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One chain's part of a backfill. The span ends at a final block at the latest."""
+
+    live: LiveChain
+    deployments: tuple[Deployment, ...]
+    span: Span
+    cadence: Cadence
+
+    @property
+    def grid(self) -> range:
+        """The points that the span asks for."""
+        return points(self.cadence, self.span)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a job would cost: `points` blocks to read at most, each about `calls` calls in `requests` requests."""
+
+    points: int
+    calls: int
+    requests: int
+
+
+async def estimate(job: Job, store: Store | None) -> Estimate:
+    """Read the last point once, store nothing, and say what the whole would cost.
+
+    Blocks already stored are left out of the count where the grid is of block numbers.
+    """
+    known = await Known.load(store, job.live.program) if store else Known()
+    taken = await take(job.live.program, job.live.reader, job.span.last, job.deployments, known)
+    again = await take(job.live.program, job.live.reader, job.span.last, job.deployments, _with(known, taken))
+    return Estimate(await _count_missing(job, store), again.calls, again.requests)
+
+
+def _with(known: Known, taken: Taken) -> Known:
+    known.learn(taken)
+    return known
+
+
+async def _count_missing(job: Job, store: Store | None) -> int:
+    if store is None or not job.cadence.blocks:
+        return len(job.grid)
+    present = [await _done(store, d, job.span) for d in job.deployments]
+    return sum(any(number not in done for done in present) for number in job.grid)
+
+
+async def backfill(job: Job, store: Store, log: FilteringBoundLogger, workers: int = 4) -> AsyncIterator[Taken | None]:
+    """Fill the job's span. Yields once a point: what was taken, or None where all was there already.
+
+    Raises the last error where a point could not be had for ten minutes. Stop it at any time; call it again to go on.
+    """
+    await store.register([deployment.row() for deployment in job.deployments])
+    known = await Known.load(store, job.live.program)
+    filler = _Filler(job, store, log, known, {d.key: await _done(store, d, job.span) for d in job.deployments})
+    order = coarse_first(job.grid)
+    for point in order:
+        yield await filler.fill(point)
+        break
+    async for taken in _in_parallel(filler, order, workers):
+        yield taken
+
+
+async def _done(store: Store, deployment: Deployment, span: Span) -> set[int]:
+    """Blocks of the span that need no reading: all that are there, but for gaps."""
+    present = await store.present(deployment.key, span.first.number, span.last.number)
+    return {number for number, (_, status) in present.items() if status is not Status.GAP}
+
+
+async def _in_parallel(filler: _Filler, order: Iterator[int], workers: int) -> AsyncIterator[Taken | None]:
+    """Several points at a time, in the order they are ready; none is left running when one fails."""
+    running: set[asyncio.Task[Taken | None]] = set()
+    try:
+        while True:
+            while len(running) < workers and (point := next(order, None)) is not None:
+                running.add(asyncio.create_task(filler.fill(point)))
+            if not running:
+                return
+            ready, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in ready:
+                yield task.result()
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+@dataclass(slots=True)
+class _Filler:
+    """Reads and commits single points."""
+
+    job: Job
+    store: Store
+    log: FilteringBoundLogger
+    known: Known
+    done: dict[str, set[int]]
+
+    async def fill(self, point: int) -> Taken | None:
+        """The point's block, read for every deployment that lacks it, and committed."""
+        return await patiently(lambda: self._fill(point), self.log, give_up_after_s=GIVE_UP_AFTER_S)
+
+    async def _fill(self, point: int) -> Taken | None:
+        at = await block_at(point, self.job.cadence, self.job.live.clock)
+        if at is None or at.number > self.job.span.last.number:
+            return None
+        due = [d for d in self.job.deployments if at.number >= d.first_block and at.number not in self.done[d.key]]
+        if not due:
+            return None
+        started = perf_counter()
+        taken = await self._take(at, due)
+        await self.store.commit(taken.commit(Commit(self.job.live.program.name, final=True)))
+        self.known.learn(taken)
+        for deployment in due:
+            self.done[deployment.key].add(at.number)
+        log_snapshots(self.log, taken, perf_counter() - started)
+        return taken
+
+    async def _take(self, at: BlockRef, due: Sequence[Deployment]) -> Taken:
+        try:
+            return await take(self.job.live.program, self.job.live.reader, at, due, self.known)
+        except WrongFork as error:
+            raise ChainUnavailable(f"endpoints do not agree on a final block: {error}", block=at.number) from error

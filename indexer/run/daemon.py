@@ -1,0 +1,146 @@
+"""Follows the head of every configured chain at once and commits a snapshot of each deployment when it is due.
+
+One task a chain: trouble on one never touches another. A block's data, its header and the cursors are one transaction,
+so that whatever ends the process, the next start goes on behind the last block that is whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+from time import perf_counter
+from typing import TypeVar
+
+from structlog.typing import FilteringBoundLogger
+
+from indexer.chain.follower import Advanced, Finalized, Reorged
+from indexer.errors import Permanent, WrongFork
+from indexer.model import BlockRef
+from indexer.run.live import LiveChain, open_chain
+from indexer.run.patience import patiently
+from indexer.run.program import ChainProgram, Deployment, Program
+from indexer.run.report import log_snapshots
+from indexer.run.snapshot import Known, take
+from indexer.store.base import Commit, Store
+
+T = TypeVar("T")
+
+
+async def run(program: Program, store: Store, log: FilteringBoundLogger) -> bool:
+    """Follow until cancelled. Returns False once every chain has halted (each said why). Raises StoreInUse at once."""
+    async with store.lease("daemon"):
+        await store.register([deployment.row() for deployment in program.deployments])
+        outcomes = await asyncio.gather(*(_guard(chain, store, log) for chain in program.chains.values()))
+    return any(outcomes)
+
+
+async def _guard(chain: ChainProgram, store: Store, log: FilteringBoundLogger) -> bool:
+    """Follow one chain; what will not get better by itself halts this chain only, and says so."""
+    log = log.bind(chain=chain.name)
+    try:
+        async with open_chain(chain, log) as live:
+            await ChainDaemon(live, store, log).run()
+    except Permanent as error:
+        log.critical("chain halted", error=str(error), hint=error.next_step)
+    return False
+
+
+class ChainDaemon:
+    """One chain's part of the daemon. `run` ends only by cancellation or by an error that will not get better."""
+
+    def __init__(self, live: LiveChain, store: Store, log: FilteringBoundLogger) -> None:
+        self.live = live
+        self.chain = live.program
+        self.store = store
+        self.log = log
+        self.known = Known()
+        self.last: BlockRef | None = None
+
+    async def run(self) -> None:
+        """Go on where the store stands. A block that left the chain while it was read sends us back to the store."""
+        while True:
+            try:
+                await self._follow()
+            except WrongFork as error:
+                self.log.info("the block left the chain while it was read", error=str(error))
+
+    async def _follow(self) -> None:
+        self.known = await Known.load(self.store, self.chain)
+        state = await self.store.chain_state(self.chain.name)
+        heads = await self.store.heads(self.chain.name)
+        self.last = heads[-1] if heads else None
+        self.log.info(
+            "following", since=self.last.number if self.last else None, deployments=len(self.chain.deployments)
+        )
+        if self.last is None:
+            await self._patiently(self._first_points)
+        follower = self.live.follower(known=heads, finalized=state.finalized)
+        async with aclosing(follower.events()) as events:
+            async for event in events:
+                await self._handle(event)
+
+    async def _handle(self, event: Advanced | Reorged | Finalized) -> None:
+        match event:
+            case Advanced(blocks):
+                await self._advance(blocks)
+            case Reorged(old=old, new=new, ancestor=ancestor):
+                self.log.warning("reorg", depth=len(old), ancestor=ancestor.number, head=str(new[-1]) if new else "")
+                self.known.forget_above(ancestor)
+                self.last = ancestor
+                await self._advance(new, ancestor)
+            case Finalized(block):
+                await self._commit(Commit(self.chain.name, finalized=block))
+
+    async def _advance(self, blocks: Sequence[BlockRef], ancestor: BlockRef | None = None) -> None:
+        """Commit new blocks, each due one with its snapshots. The first commit also takes back what a reorg undid."""
+        waiting: list[BlockRef] = []
+        for block in blocks:
+            due = await self._due(block)
+            self.last = block
+            waiting.append(block)
+            if due:
+                await self._snapshot(block, due, waiting, ancestor)
+                waiting, ancestor = [], None
+        if waiting or ancestor:
+            await self._commit(self._progress(waiting, ancestor))
+
+    async def _due(self, block: BlockRef) -> list[Deployment]:
+        parent = self.last
+        if parent is None:
+            parent = await self._patiently(partial(self.live.parent, block))
+        return [
+            d
+            for d in self.chain.deployments
+            if block.number >= d.first_block and d.every.due(block.number, block.timestamp, parent.timestamp)
+        ]
+
+    async def _snapshot(
+        self, at: BlockRef, due: Sequence[Deployment], heads: Sequence[BlockRef], ancestor: BlockRef | None
+    ) -> None:
+        started = perf_counter()
+        taken = await self._patiently(lambda: take(self.chain, self.live.reader, at, due, self.known))
+        await self._commit(replace(taken.commit(self._progress(heads, ancestor)), requests=taken.requests))
+        self.known.learn(taken)
+        log_snapshots(self.log, taken, perf_counter() - started)
+
+    def _progress(self, heads: Sequence[BlockRef], ancestor: BlockRef | None) -> Commit:
+        """The part of a commit that says how far we are."""
+        head = heads[-1] if heads else ancestor
+        cursors = {d.key: head for d in self.chain.deployments} if head else {}
+        return Commit(self.chain.name, heads=heads, supersede_above=ancestor, cursors=cursors)
+
+    async def _first_points(self) -> None:
+        """On an empty store, the last points that were due, so that there is something to see at once."""
+        for at, due in await self.live.last_due(self.chain.deployments):
+            taken = await take(self.chain, self.live.reader, at, due, self.known)
+            await self._commit(taken.commit(Commit(self.chain.name)))
+            self.known.learn(taken)
+
+    async def _commit(self, commit: Commit) -> None:
+        await self._patiently(lambda: self.store.commit(commit))
+
+    async def _patiently(self, act: Callable[[], Awaitable[T]]) -> T:
+        return await patiently(act, self.log)

@@ -1,0 +1,121 @@
+"""A chain's program brought to life: endpoints, reader, clock and follower, opened and closed together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from structlog.typing import FilteringBoundLogger
+
+from indexer.chain.blocks import header
+from indexer.chain.clock import Clock
+from indexer.chain.follower import Follower
+from indexer.chain.health import Trouble
+from indexer.chain.logs import LogReader
+from indexer.chain.pool import Pool
+from indexer.config.schema import ChainSettings
+from indexer.errors import ChainUnavailable, Transient, WrongFork
+from indexer.model import BlockRef
+from indexer.reads.batch import Reader
+from indexer.run.grid import last_due
+from indexer.run.program import ChainProgram, Deployment
+
+FASTEST_POLL_S, SLOWEST_POLL_S = 0.25, 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class LiveChain:
+    """One chain that answers. `pool` for whoever wants to ask by themselves."""
+
+    program: ChainProgram
+    pool: Pool
+    reader: Reader
+    clock: Clock
+    log: FilteringBoundLogger
+
+    async def head(self) -> BlockRef:
+        """The newest block. Raises ChainUnavailable."""
+        return _there(await header(self.pool, "latest"), "no head")
+
+    async def final(self) -> BlockRef:
+        """The newest block that will not be replaced: by the chain's tag, or by the configured depth."""
+        finality = self.program.settings.finality
+        if finality.tags:
+            return _there(await header(self.pool, "finalized"), "no final block yet")
+        head = await self.head()
+        return _there(await header(self.pool, max(head.number - finality.depth, 0)), "no final block yet")
+
+    async def parent(self, block: BlockRef) -> BlockRef:
+        """The block before. Raises WrongFork where the block is not on the chain any more."""
+        found = await header(self.pool, block.parent_hash)
+        if found is None:
+            raise WrongFork(f"the parent of {block} is not on the chain", chain=self.program.name)
+        return found
+
+    async def last_due(self, deployments: Iterable[Deployment]) -> list[tuple[BlockRef, list[Deployment]]]:
+        """The last points that were due up to the head, oldest first, each with its deployments."""
+        head = await self.head()
+        found: dict[BlockRef, list[Deployment]] = {}
+        for deployment in deployments:
+            at = await last_due(deployment.every, head, self.clock)
+            if at is not None and at.number >= deployment.first_block:
+                found.setdefault(at, []).append(deployment)
+        return sorted(found.items(), key=lambda item: item[0].number)
+
+    def follower(self, known: Sequence[BlockRef], finalized: BlockRef | None) -> Follower:
+        """Goes on behind the `known` blocks."""
+        settings = self.program.settings
+        return Follower(
+            self.pool,
+            known=known,
+            finalized=finalized,
+            finality_depth=settings.finality.depth,
+            use_tags=settings.finality.tags,
+            poll_s=_poll_s(settings),
+            on_trouble=self._tell,
+        )
+
+    def _tell(self, error: Transient) -> None:
+        self.log.warning("the head cannot be read", error=str(error), hint=error.next_step or None)
+
+
+@asynccontextmanager
+async def open_chain(program: ChainProgram, log: FilteringBoundLogger) -> AsyncIterator[LiveChain]:
+    """Connect to a chain's endpoints; they are asked when they are needed, not now."""
+    settings = program.settings
+    multicall = settings.multicall3
+    async with Pool(
+        program.name,
+        settings.chain_id,
+        [endpoint.url for endpoint in settings.endpoints],
+        timeout_s=settings.timeout_s,
+        block_time_s=settings.block_time_s,
+        on_trouble=_teller(log),
+    ) as pool:
+        reader = Reader(
+            pool,
+            multicall.address if multicall else None,
+            multicall.first_block if multicall else 0,
+            block_number=settings.block_number,
+            logs=LogReader(pool).fetch,
+        )
+        yield LiveChain(program, pool, reader, Clock(pool), log)
+
+
+def _teller(log: FilteringBoundLogger) -> Callable[[Trouble], None]:
+    def tell(trouble: Trouble) -> None:
+        log.warning("endpoint trouble", endpoint=trouble.endpoint, trouble=trouble.kind, text=trouble.text)
+
+    return tell
+
+
+def _poll_s(settings: ChainSettings) -> float:
+    """A third of the block time, unless configured."""
+    return settings.poll_s or min(max(settings.block_time_s / 3, FASTEST_POLL_S), SLOWEST_POLL_S)
+
+
+def _there(block: BlockRef | None, otherwise: str) -> BlockRef:
+    if block is None:
+        raise ChainUnavailable(otherwise)
+    return block
