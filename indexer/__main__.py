@@ -1,0 +1,5 @@
+"""`python -m indexer` is `tvl`."""
+
+from indexer.cli.app import main
+
+main(prog_name="tvl")

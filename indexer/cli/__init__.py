@@ -1,0 +1,1 @@
+"""The command `tvl`, one verb a file."""

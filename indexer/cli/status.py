@@ -1,0 +1,151 @@
+"""`tvl status`: how far each chain and each deployment has come, and what is wrong with it.
+
+Reads the store alone; ages are against the clock of this machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+import click
+
+from indexer.cli import exact
+from indexer.cli.options import Options, Verb
+from indexer.cli.table import echo_table, numbers, status_cell, words
+from indexer.cli.text import duration, total_usd
+from indexer.model import Bucket, Status
+from indexer.store.base import ChainState, DeploymentRow, Point, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a deployment stands: its last point, and its stored snapshots counted by status."""
+
+    deployment: DeploymentRow
+    last: Point | None
+    counts: Counter[Status]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The store's state at one moment of the clock."""
+
+    now: int
+    chains: list[ChainState]
+    standings: list[Standing]
+
+
+@click.command("status", cls=Verb)
+@click.option("--json", "as_json", is_flag=True, help="JSON.")
+@click.pass_obj
+def status(options: Options, as_json: bool) -> None:
+    """Show the last block of each chain and how old it is, and each deployment's last snapshot.
+
+    Lag is the age of the last block by this machine's clock. Gaps are blocks of which nothing could be read (a backfill
+    tries them again); held are those of which a part could not be had.
+    """
+    report = asyncio.run(_report(options))
+    if as_json:
+        exact.echo_json(_json(report))
+        return
+    if not report.standings:
+        click.echo("Nothing is stored yet: `tvl run` follows the chains, `tvl backfill` fills in the past.")
+        return
+    _echo_chains(report)
+    click.echo()
+    _echo_standings(report)
+
+
+async def _report(options: Options) -> Report:
+    options.log("error")
+    settings = options.settings()
+    async with options.store(settings) as store:
+        rows = await store.deployments()
+        names = dict.fromkeys([*settings.chains, *(row.chain for row in rows)])
+        chains = [await store.chain_state(name) for name in names]
+        return Report(int(time.time()), chains, [await _standing(store, row) for row in rows])
+
+
+async def _standing(store: Store, row: DeploymentRow) -> Standing:
+    newest = await store.snapshot(row.key)
+    if newest is None:
+        return Standing(row, None, Counter())
+    number = newest.at.number
+    (last,) = await store.series(row.key, number, number)
+    present = await store.present(row.key, 0, number)
+    return Standing(row, last, Counter(status for _, status in present.values()))
+
+
+def _echo_chains(report: Report) -> None:
+    rows = []
+    for chain in report.chains:
+        head = chain.head
+        rows.append(
+            [
+                chain.chain,
+                str(head.number) if head else "-",
+                duration(report.now - head.timestamp) if head else "-",
+                str(chain.finalized.number) if chain.finalized else "-",
+                "-" if chain.requests is None else str(chain.requests),
+            ]
+        )
+    echo_table([*words("chain"), *numbers("head", "lag", "final", "requests")], rows)
+
+
+def _echo_standings(report: Report) -> None:
+    rows = []
+    for one in report.standings:
+        last = one.last
+        rows.append(
+            [
+                one.deployment.key,
+                str(last.at.number) if last else "-",
+                duration(report.now - last.at.timestamp) if last else "-",
+                total_usd(last.totals.get(Bucket.BASE)) if last and last.status is not Status.GAP else "?",
+                status_cell(last.status) if last else "-",
+                str(last.state) if last else "-",
+                *(str(number) for number in (one.counts.total(), one.counts[Status.GAP], one.counts[Status.HELD])),
+                last.reason if last else "nothing stored yet",
+            ]
+        )
+    named = [*words("deployment"), *numbers("block", "age", "tvl"), *words("status", "state")]
+    echo_table([*named, *numbers("snapshots", "gaps", "held"), *words("reason")], rows)
+
+
+def _json(report: Report) -> exact.Json:
+    return {
+        "now": report.now,
+        "chains": [
+            {
+                "chain": chain.chain,
+                "head": chain.head and exact.block(chain.head),
+                "lag_s": report.now - chain.head.timestamp if chain.head else None,
+                "finalized": chain.finalized and exact.block(chain.finalized),
+                "requests": chain.requests,
+            }
+            for chain in report.chains
+        ],
+        "deployments": [_standing_json(one, report.now) for one in report.standings],
+    }
+
+
+def _standing_json(one: Standing, now: int) -> exact.Json:
+    last = one.last
+    return {
+        "deployment": one.deployment.key,
+        "protocol": one.deployment.protocol,
+        "chain": one.deployment.chain,
+        "kind": one.deployment.kind,
+        "block": last and exact.block(last.at),
+        "age_s": now - last.at.timestamp if last else None,
+        "status": last and str(last.status),
+        "reason": last.reason if last else "nothing stored yet",
+        "state": last and str(last.state),
+        "totals": exact.totals(last.totals) if last else {},
+        "snapshots": one.counts.total(),
+        "gaps": one.counts[Status.GAP],
+        "held": one.counts[Status.HELD],
+    }
