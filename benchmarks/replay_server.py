@@ -1,0 +1,226 @@
+"""A node in memory: answers Multicall3 batches from a made-up state, with the right witness of every block.
+
+Run as a process: `python -m benchmarks.replay_server [LATENCY_MS]`; it prints its port. An answer follows from its
+question and the block; of all contracts, one in a hundred changes in a block. Encoded answers are kept for a while, so
+that the time measured is the reader's and the wire's. As a gas cap would, it refuses more than 1,100 calls in a batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sys
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from benchmarks.load import (
+    BLOCK_TIME_S,
+    CHAIN_ID,
+    GENESIS_TIMESTAMP,
+    MULTICALL3,
+    PRICED_TOKENS,
+    Kind,
+    address,
+    place_of,
+    two_tokens,
+)
+from indexer.model import BlockRef, Hash
+from indexer.reads.abi import interface
+
+MOST_CALLS = 1_100
+HEAD = 10_000
+KEPT_ANSWERS = 160
+UPDATED_EVERY = 100
+"""Blocks from one change of a contract's state to the next."""
+
+Item = tuple[bytes, bytes]
+
+_PAIR, _ERC20, _FEED = interface("uniswap_v2_pair"), interface("erc20"), interface("aggregator_v3")
+
+
+@lru_cache(HEAD)
+def block(number: int) -> BlockRef:
+    """The block of that number on the one chain this server has."""
+    return BlockRef(number, _hash(number), _hash(number - 1), _timestamp(number))
+
+
+@lru_cache(400_000)
+def seed(target: bytes) -> bytes:
+    """What a contract's numbers are made of."""
+    return hashlib.sha256(target).digest()
+
+
+def answer(target: bytes, calldata: bytes, number: int) -> bytes:
+    """What a contract answers at a block."""
+    since = number - (number - int.from_bytes(seed(target)[:2], "big")) % UPDATED_EVERY
+    return _answer(target, calldata, max(since, 0))
+
+
+@lru_cache(400_000)
+def _answer(target: bytes, calldata: bytes, since: int) -> bytes:
+    selector = calldata[:4]
+    if selector in _FACTS:
+        return _FACTS[selector](*place_of(target))
+    amounts = hashlib.sha256(seed(target) + calldata + since.to_bytes(8, "big")).digest()
+    if selector == _FEED.latestRoundData.selector:
+        price, updated = 10**8 + amounts[0], _timestamp(since)
+        return b"".join(map(_word, (since + 1, price, updated, updated, since + 1)))
+    if selector == _PAIR.getReserves.selector:
+        return bytes(18) + amounts[:14] + bytes(18) + amounts[14:28] + _word(_timestamp(since))
+    return bytes(20) + amounts[:12]
+
+
+def _pool_token(place: int) -> Callable[[Kind, int], bytes]:
+    return lambda kind, index: _token(two_tokens(kind, index)[place])
+
+
+def _token(index: int) -> bytes:
+    return bytes(12) + bytes.fromhex(address(Kind.TOKEN, index)[2:])
+
+
+_FACTS: dict[bytes, Callable[[Kind, int], bytes]] = {
+    _PAIR.token0.selector: _pool_token(0),
+    _PAIR.token1.selector: _pool_token(1),
+    interface("erc4626").asset.selector: lambda _, index: _token(index % PRICED_TOKENS),
+    _ERC20.decimals.selector: lambda kind, _: _word(8 if kind is Kind.FEED else 18),
+    _ERC20.symbol.selector: lambda _, index: _word(32) + _word(5) + f"T{index:04d}"[:5].encode().ljust(32, b"\0"),
+}
+"""What never changes, by the selector that asks for it."""
+
+
+class Node:
+    """JSON-RPC answers, by block hash or number."""
+
+    def __init__(self) -> None:
+        self.blocks = {block(number).hash: block(number) for number in range(1, HEAD + 1)}
+        self._questions: dict[str, list[Item]] = {}
+        self._answers: OrderedDict[tuple[str, str], str] = OrderedDict()
+
+    def reply(self, request: Any) -> Any:
+        """The answer to one request of any method that a reader of state uses."""
+        head = {"jsonrpc": "2.0", "id": request["id"]}
+        params = request["params"]
+        match request["method"]:
+            case "eth_call" if _count(params[0]["data"]) > MOST_CALLS:
+                return head | {"error": {"code": -32000, "message": "out of gas"}}
+            case "eth_call":
+                return head | {"result": self._multicall(params[0]["data"], params[1]["blockHash"])}
+            case "eth_getBlockByNumber":
+                return head | {"result": _header(HEAD if params[0] in ("latest", "finalized") else int(params[0], 16))}
+            case "eth_getBlockByHash":
+                return head | {"result": _header(self.blocks[params[0]].number)}
+            case "eth_chainId":
+                return head | {"result": hex(CHAIN_ID)}
+        return head | {"error": {"code": -32601, "message": "the method does not exist"}}
+
+    def _multicall(self, data: str, pin: str) -> str:
+        """The encoded answer to an aggregate3 call, kept by its calldata and block."""
+        if (data, pin) not in self._answers:
+            if data not in self._questions:
+                self._questions[data] = decode_aggregate3(bytes.fromhex(data[2:]))
+            at = self.blocks[Hash(pin)]
+            answers = [_witness(item, at) or answer(*item, at.number) for item in self._questions[data]]
+            self._answers[data, pin] = "0x" + encode_results(answers).hex()
+            if len(self._answers) > KEPT_ANSWERS:
+                self._answers.popitem(last=False)
+        return self._answers[data, pin]
+
+
+def decode_aggregate3(data: bytes) -> list[Item]:
+    """The (target, calldata) pairs of aggregate3's calldata."""
+    body = data[4 + 64 :]
+    count = int.from_bytes(data[4 + 32 : 4 + 64], "big")
+    items = []
+    for i in range(count):
+        at = int.from_bytes(body[32 * i : 32 * i + 32], "big")
+        size = int.from_bytes(body[at + 96 : at + 128], "big")
+        items.append((body[at + 12 : at + 32], body[at + 128 : at + 128 + size]))
+    return items
+
+
+def encode_results(answers: list[bytes]) -> bytes:
+    """aggregate3's answer: every call succeeded."""
+    tails = [_SUCCESS + _word(len(a)) + a.ljust(-(-len(a) // 32) * 32, b"\0") for a in answers]
+    heads, at = [], 32 * len(tails)
+    for tail in tails:
+        heads.append(_word(at))
+        at += len(tail)
+    return _word(32) + _word(len(answers)) + b"".join(heads) + b"".join(tails)
+
+
+def _count(data: str) -> int:
+    return int(data[2 + 8 + 64 : 2 + 8 + 128], 16)
+
+
+def _witness(item: Item, at: BlockRef) -> bytes | None:
+    if item[0] != _MULTICALL3:
+        return None
+    known = {
+        "3408e470": _word(CHAIN_ID),
+        "42cbb15c": _word(at.number),
+        "0f28c97d": _word(at.timestamp),
+        "27e86d6e": bytes.fromhex(at.parent_hash[2:]),
+    }
+    return known.get(item[1][:4].hex())
+
+
+def _header(number: int) -> dict[str, str] | None:
+    if not 0 < number <= HEAD:
+        return None
+    at = block(number)
+    return {
+        "number": hex(number),
+        "hash": at.hash,
+        "parentHash": at.parent_hash,
+        "timestamp": hex(at.timestamp),
+        "logsBloom": "0x" + "00" * 256,
+    }
+
+
+def _hash(number: int) -> Hash:
+    return Hash("0x" + hashlib.sha256(b"block" + number.to_bytes(8, "big")).hexdigest())
+
+
+def _timestamp(number: int) -> int:
+    return GENESIS_TIMESTAMP + BLOCK_TIME_S * number
+
+
+def _word(value: int) -> bytes:
+    return value.to_bytes(32, "big")
+
+
+_MULTICALL3 = bytes.fromhex(MULTICALL3[2:])
+_SUCCESS = _word(1) + _word(64)
+
+
+def application(node: Node, latency_s: float) -> web.Application:
+    """The node behind HTTP; every request waits for the latency."""
+
+    async def post(request: web.Request) -> web.Response:
+        body = orjson.loads(await request.read())
+        if latency_s:
+            await asyncio.sleep(latency_s)
+        replies = [node.reply(one) for one in body] if isinstance(body, list) else node.reply(body)
+        return web.Response(body=orjson.dumps(replies), content_type="application/json")
+
+    app = web.Application(client_max_size=64 * 2**20)
+    app.router.add_post("/", post)
+    return app
+
+
+async def _serve(latency_s: float) -> None:
+    runner = web.AppRunner(application(Node(), latency_s), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    print(runner.addresses[0][1], flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(float(sys.argv[1]) / 1000 if len(sys.argv) > 1 else 0.0))

@@ -1,0 +1,84 @@
+"""Each benchmark runs at a tiny size, and asks no more often than promised. No test says how long anything takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import backfill, snapshot, store_rows
+from benchmarks.figures import Figure, table
+from benchmarks.load import Kind, Load, address, place_of, two_tokens
+from benchmarks.replay import Round, replaying_server
+from benchmarks.replay_server import block
+from indexer.model import Status
+from indexer.reads.abi import CALL_GAS
+from indexer.reads.sizes import START_GAS
+from indexer.run.snapshot import Known
+
+TINY = Load(pairs=6, pools=4, vaults=3, feeds=3)
+
+
+def requests_promised(rounds: tuple[Round, ...]) -> int:
+    """One a batch, in each round; no batch has more calls than the gas that any node gives them."""
+    return sum(-(-len(one.asks) * CALL_GAS // START_GAS) for one in rounds)
+
+
+async def test_a_steady_snapshot_takes_two_rounds_and_only_full_requests() -> None:
+    measured = await snapshot.steady(TINY, 1, warm_up=2)
+    assert measured.reads == 6 + 2 * 6 + 2 * 4 + 2 * 3 + 2 * 3
+    assert len(measured.rounds) == 2
+    assert measured.http_requests == requests_promised(measured.rounds) == 2
+    assert set(measured.stages) == set(snapshot.STAGES)
+
+
+async def test_a_round_of_many_reads_takes_as_many_requests_as_it_has_full_batches() -> None:
+    measured = await snapshot.steady(Load(pairs=400, pools=1, vaults=1, feeds=1), 1, warm_up=1)
+    assert measured.http_requests == requests_promised(measured.rounds) == 3
+
+
+async def test_a_first_snapshot_also_finds_tokens_in_full_requests() -> None:
+    measured = await snapshot.first(TINY, 1)
+    assert len(measured.rounds) == 3
+    assert measured.http_requests == requests_promised(measured.rounds) == 3
+
+
+async def test_the_measured_snapshot_holds_what_the_load_has(tmp_path: Path) -> None:
+    async with replaying_server() as url, snapshot.world(TINY, url, tmp_path) as of:
+        taken = await snapshot.committed(of, block(500), Known())
+        stored = {d.key: await of.store.snapshot(d.key) for d in of.chain.deployments}
+    lines = {one.deployment: len(one.lines) for one in taken.snapshots}
+    assert lines == {"reserves@replayed": 12, "balances@replayed": 12, "pools@replayed": 8, "vaults@replayed": 3}
+    assert {one.status for one in taken.snapshots} == {Status.OK}
+    assert all(kept is not None and kept.totals for kept in stored.values())
+
+
+async def test_a_backfill_takes_a_header_and_a_snapshot_a_block() -> None:
+    filled = await backfill.replayed("tiny", TINY, 4)
+    assert filled.blocks == 4
+    assert filled.http_requests == 4 * (1 + 2) + 1, "in the first block the tokens are found: one round more"
+    assert filled.figure().ratio > 0
+
+
+@pytest.mark.anvil
+@pytest.mark.slow
+async def test_a_backfill_of_a_real_local_chain_is_measured() -> None:
+    filled = await backfill.on_anvil(3)
+    assert filled.blocks == 3
+    assert filled.reads > 100
+
+
+def test_rows_are_counted_as_they_change() -> None:
+    figure = store_rows.measure(positions=20, snapshots=3, changing=0.5)
+    assert figure.note.startswith("40 rows in 3 commits of 20 holdings")
+
+
+def test_a_ratio_says_how_many_times_the_floors_effort_it_is() -> None:
+    assert Figure("time", "ms", value=30.0, floor=10.0).ratio == 3
+    assert Figure("rate", "rows/s", value=10.0, floor=30.0, more_is_better=True).ratio == 3
+    assert table([Figure("time", "ms", value=3_000.0, floor=10.0)]).endswith("| time | ms | 10.0 | 3,000 | 300.0 |  |")
+
+
+def test_an_address_says_what_stands_at_it() -> None:
+    assert place_of(bytes.fromhex(address(Kind.POOL, 70_000)[2:])) == (Kind.POOL, 70_000)
+    assert all(len(set(two_tokens(Kind.PAIR, i))) == 2 for i in range(2_000))
