@@ -1,0 +1,26 @@
+"""A devnet for each test, played to where the test wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devnet import Devnet, deploy_protocols
+from devnet.scenario import scenario
+from tests.e2e.support import Setting
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Setting]:
+    """Every protocol stands and is funded; nothing has happened yet."""
+    with Devnet.start() as net:
+        yield Setting(net, deploy_protocols(net), tmp_path)
+
+
+@pytest.fixture
+def played(fresh: Setting) -> Setting:
+    """The whole scenario has been played."""
+    scenario(fresh.net, fresh.addresses)
+    return fresh
