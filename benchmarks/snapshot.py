@@ -56,7 +56,7 @@ async def world(load: Load, url: str, folder: Path) -> AsyncIterator[World]:
     file = folder / "config.toml"
     file.write_text(configuration(load, url, "sqlite:///bench.db"))
     chain = load_program(file).chains["replayed"]
-    urls = [endpoint.url for endpoint in chain.settings.endpoints]
+    urls = chain.settings.endpoints
     async with (
         Pool(chain.name, chain.settings.chain_id, urls) as pool,
         open_store("sqlite:///bench.db", folder) as store,

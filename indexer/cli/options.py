@@ -74,7 +74,7 @@ class Options:
 
     def _hide_secrets(self, settings: Settings) -> Settings:
         for chain in settings.chains.values():
-            for url in [*(endpoint.url for endpoint in chain.endpoints), chain.websocket]:
+            for url in [*chain.endpoints, chain.websocket]:
                 if url is not None:
                     self.redact.hide(url.reveal())
         self.redact.hide(settings.store.url)

@@ -14,7 +14,8 @@ from indexer.chain.blocks import header_request, parse_header
 from indexer.chain.rpc import Endpoint
 from indexer.cli.finding import Finding, fine, note, problem
 from indexer.cli.text import duration
-from indexer.config.schema import ChainSettings, EndpointSettings
+from indexer.config.schema import ChainSettings
+from indexer.config.secret import Secret
 from indexer.errors import EndpointError, Verdict
 from indexer.model import NATIVE, BlockRef
 
@@ -25,7 +26,7 @@ _UNREACHABLE = "Is the URL right, is the endpoint up, and may this machine reach
 _HINTS = {
     Verdict.AUTH: "The endpoint refuses the key in its URL.",
     Verdict.QUOTA: "The endpoint's quota is used up.",
-    Verdict.RATE: "Too many requests: give the endpoint `requests_per_second`, or try again later.",
+    Verdict.RATE: "Too many requests: give the chain `requests_per_second`, or try again later.",
 }
 Send = Callable[[Sequence[Request]], Awaitable[list[Any | EndpointError]]]
 
@@ -37,9 +38,9 @@ async def probe_endpoints(chain: str, settings: ChainSettings) -> AsyncIterator[
             yield finding
 
 
-async def probe_endpoint(chain: str, settings: ChainSettings, configured: EndpointSettings) -> AsyncIterator[Finding]:
+async def probe_endpoint(chain: str, settings: ChainSettings, url: Secret) -> AsyncIterator[Finding]:
     """One line if all is well; a line for each thing that is not."""
-    endpoint = Endpoint(configured.url, timeout_s=min(settings.timeout_s, PATIENCE_S))
+    endpoint = Endpoint(url, timeout_s=min(settings.timeout_s, PATIENCE_S))
     what = f"{chain} {endpoint.label}"
     try:
         async for finding in _questions(what, settings, endpoint.send):

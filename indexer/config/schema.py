@@ -72,21 +72,12 @@ class SequencerFeed(Model):
     grace_s: int = Field(3600, ge=0)
 
 
-class EndpointSettings(Model):
-    """One JSON-RPC endpoint. The URL may carry a key: it cannot print itself."""
-
-    url: Url
-    requests_per_second: float | None = Field(None, gt=0)
-    compute_units_per_second: float | None = Field(None, gt=0)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_url(cls, value: Any) -> Any:
-        return {"url": value} if isinstance(value, str) else value
-
-
 class ChainSettings(Model):
-    """One chain: the catalog's row, and what the configuration says of it."""
+    """One chain: the catalog's row, and what the configuration says of it.
+
+    `requests_per_second` is the most that each endpoint is asked; without it the pace is learned. `websocket` tells of
+    new heads sooner than polling does, and is never believed.
+    """
 
     chain_id: int = Field(ge=1)
     name: str = ""
@@ -96,7 +87,8 @@ class ChainSettings(Model):
     multicall3: Multicall | None = None
     sequencer_feed: SequencerFeed | None = None
     block_number: Literal["evm", "arbsys"] = "evm"
-    endpoints: tuple[EndpointSettings, ...] = ()
+    endpoints: tuple[Url, ...] = ()
+    requests_per_second: float | None = Field(None, gt=0)
     websocket: Url | None = None
     every: Every = Cadence(seconds=300)
     timeout_s: float = Field(30, gt=0)

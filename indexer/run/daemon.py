@@ -77,10 +77,11 @@ class ChainDaemon:
         )
         if self.last is None:
             await self._patiently(self._first_points)
-        follower = self.live.follower(known=heads, finalized=state.finalized)
-        async with aclosing(follower.events()) as events:
-            async for event in events:
-                await self._handle(event)
+        async with self.live.wake() as wake:
+            follower = self.live.follower(heads, state.finalized, wake)
+            async with aclosing(follower.events()) as events:
+                async for event in events:
+                    await self._handle(event)
 
     async def _handle(self, event: Advanced | Reorged | Finalized) -> None:
         match event:

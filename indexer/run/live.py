@@ -14,6 +14,7 @@ from indexer.chain.follower import Follower
 from indexer.chain.health import Trouble
 from indexer.chain.logs import LogReader
 from indexer.chain.pool import Pool
+from indexer.chain.wake import NewHeads
 from indexer.config.schema import ChainSettings
 from indexer.errors import ChainUnavailable, Transient, WrongFork
 from indexer.model import BlockRef
@@ -63,7 +64,17 @@ class LiveChain:
                 found.setdefault(at, []).append(deployment)
         return sorted(found.items(), key=lambda item: item[0].number)
 
-    def follower(self, known: Sequence[BlockRef], finalized: BlockRef | None) -> Follower:
+    @asynccontextmanager
+    async def wake(self) -> AsyncIterator[NewHeads | None]:
+        """What may know of a new head before the next poll; None where no `websocket` is configured."""
+        url = self.program.settings.websocket
+        if url is None:
+            yield None
+            return
+        async with NewHeads(url, on_trouble=lambda text: self.log.warning("websocket trouble", text=text)) as heads:
+            yield heads
+
+    def follower(self, known: Sequence[BlockRef], finalized: BlockRef | None, wake: NewHeads | None) -> Follower:
         """Goes on behind the `known` blocks."""
         settings = self.program.settings
         return Follower(
@@ -73,6 +84,7 @@ class LiveChain:
             finality_depth=settings.finality.depth,
             use_tags=settings.finality.tags,
             poll_s=_poll_s(settings),
+            wake=wake,
             on_trouble=self._tell,
         )
 
@@ -88,8 +100,9 @@ async def open_chain(program: ChainProgram, log: FilteringBoundLogger) -> AsyncI
     async with Pool(
         program.name,
         settings.chain_id,
-        [endpoint.url for endpoint in settings.endpoints],
+        settings.endpoints,
         timeout_s=settings.timeout_s,
+        units_per_s=settings.requests_per_second,
         block_time_s=settings.block_time_s,
         on_trouble=_teller(log),
     ) as pool:

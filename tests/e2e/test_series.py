@@ -63,3 +63,15 @@ async def test_debt_is_a_bucket_of_its_own(fresh: Setting) -> None:
         snapshot = await store.snapshot("aave-v3@devnet")
         assert snapshot is not None
         assert snapshot.totals[Bucket.BORROWED].usd > 0
+
+
+async def test_a_websocket_wakes_the_daemon_and_changes_nothing_else(fresh: Setting) -> None:
+    socket = fresh.net.url.replace("http", "ws")
+    config = fresh.configure(
+        change=lambda text: text.replace('every = "block"', f'every = "block"\nwebsocket = "{socket}"\npoll_s = 30')
+    )
+    async with fresh.store(config) as store, following(load_program(config), store):
+        await reached(store, fresh.net.block_number())
+        for _ in range(3):
+            fresh.net.mine()
+            await reached(store, fresh.net.block_number())
