@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,14 @@ async def test_no_file_of_a_run_contains_the_key_of_an_endpoint(fresh: Setting) 
     database = sqlite3.connect(config.with_suffix(".db"))
     assert "CANARY" not in "\n".join(database.iterdump())
     database.close()
+
+
+async def test_a_clock_that_is_an_hour_off_changes_no_row(fresh: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    right, now, number = fresh.configure("right.toml"), time.time, fresh.net.block_number()
+    await index_each(right, [number])
+    for hour in (-3600, 3600):
+        wrong = fresh.configure(f"wrong{hour}.toml")
+        monkeypatch.setattr(time, "time", lambda off=hour: now() + off)
+        await index_each(wrong, [number])
+        monkeypatch.undo()
+        assert await digests(wrong, number, number) == await digests(right, number, number)
