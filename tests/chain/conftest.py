@@ -17,7 +17,8 @@ from tests.chain.chain_support import PoolMaker, Time
 
 @pytest.fixture(scope="session")
 def shared_anvil() -> Iterator[Anvil]:
-    with Anvil.start() as anvil:
+    """Keeps every state: a test mines the same blocks as the one before, and anvil drops by age what has that hash."""
+    with Anvil.start(history=100_000) as anvil:
         yield anvil
 
 
