@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gzip
+import json
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from web3 import HTTPProvider, Web3
 
 from devnet import Anvil
-from indexer.model import Bucket, Status
+from indexer.model import Address, Bucket, Status
 from indexer.run.live import open_chain
 from indexer.run.program import load_program
 from indexer.run.snapshot import Known, Taken, take
@@ -44,7 +46,7 @@ routes = [{{{{ kind = "chainlink", feed = "ETH/USD" }}}}]
 name = "uniswap-v2"
 chain = "recorded"
 kind = "uniswap_v2"
-pairs = {list(PAIRS)}
+pairs = {{pairs}}
 
 [[protocols]]
 name = "uniswap-v3"
@@ -62,9 +64,9 @@ def mainnet() -> Iterator[Anvil]:
         yield anvil
 
 
-async def read(mainnet: Anvil, folder: Path) -> Taken:
+async def read(mainnet: Anvil, folder: Path, pairs: Sequence[str] = PAIRS) -> Taken:
     config = folder / "config.toml"
-    config.write_text(CONFIG.format(url=mainnet.url))
+    config.write_text(CONFIG.format(url=mainnet.url, pairs=list(pairs)))
     chain = load_program(config).chains["recorded"]
     async with open_chain(chain, QUIET) as live:
         return await take(chain, live.reader, await live.head(), chain.deployments, Known())
@@ -100,6 +102,42 @@ async def test_a_recorded_mainnet_block_is_valued_as_its_own_view_functions_say(
     assert v2.totals[Bucket.BASE].usd == sum(worth(mainnet, reserve1) for _, reserve1, _ in reserves)
     assert v3.totals[Bucket.BASE].usd == sum(worth(mainnet, balance) for balance in balances)
     assert v2.totals[Bucket.BASE].left_out == v3.totals[Bucket.BASE].left_out == 2, "USDC has no route here"
+
+
+def recorded(path: Path) -> dict[str, dict[str, str]]:
+    """What mainnet itself answered at the block: contract -> call -> raw bytes in hex."""
+    expected: dict[str, dict[str, str]] = json.loads(gzip.decompress(path.read_bytes()))["expected"]
+    return expected
+
+
+def words(raw: str) -> list[int]:
+    return [int(raw[i : i + 64], 16) for i in range(2, len(raw), 64)]
+
+
+@pytest.mark.parametrize("block", [15050000, 15538827, 21230867])
+async def test_every_recorded_pair_of_a_block_is_valued_by_what_mainnet_answered(block: int, tmp_path: Path) -> None:
+    path = FIXTURE.with_name(f"{block}_post.json.gz")
+    said = recorded(path)
+    pairs = [a for a, calls in said.items() if {"getReserves()", "token0()", "token1()"} <= calls.keys()]
+    tokens = {pair: [f"0x{said[pair][name][-40:]}" for name in ("token0()", "token1()")] for pair in pairs}
+    weth = sum(
+        reserve
+        for pair in pairs
+        for token, reserve in zip(tokens[pair], words(said[pair]["getReserves()"]), strict=False)
+        if token == WETH.lower()
+    )
+    answer = words(said[ETH_USD.lower()]["latestRoundData()"])[1]
+    with Anvil.from_fixture(path) as anvil:
+        anvil.mine(1, 1)
+        taken = await read(anvil, tmp_path, pairs)
+    snapshot = taken.snapshots[0]
+    assert snapshot.status is Status.OK, snapshot.reason
+    lines = [line for line in snapshot.lines if line.holding.token == WETH.lower()]
+    assert sum(line.holding.amount or 0 for line in lines) == weth
+    assert snapshot.quotes[Address(WETH.lower())].price == answer * 10**28
+    assert snapshot.totals[Bucket.BASE].usd == sum(
+        (line.holding.amount or 0) * answer * 10**18 // 10**26 for line in lines
+    )
 
 
 async def test_the_amounts_are_those_recorded_of_mainnet(mainnet: Anvil, tmp_path: Path) -> None:
