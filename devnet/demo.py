@@ -34,6 +34,7 @@ from indexer.units import usd_text
 
 CATCH_UP_S = 60
 STOP_WITHIN_S = 10
+INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def _daemon(config: Path) -> Iterator[subprocess.Popen[bytes]]:
                 process.wait(STOP_WITHIN_S)
             except subprocess.TimeoutExpired:
                 process.kill()
-            if process.returncode:
+            if process.returncode not in (0, INTERRUPTED):
                 sys.stderr.write(config.with_name("daemon.log").read_text())
 
 
