@@ -95,12 +95,13 @@ def _daemon(config: Path) -> Iterator[subprocess.Popen[bytes]]:
         try:
             yield process
         finally:
+            ended = process.poll()
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(STOP_WITHIN_S)
             except subprocess.TimeoutExpired:
                 process.kill()
-            if process.returncode not in (0, INTERRUPTED):
+            if ended not in (None, 0, INTERRUPTED):
                 sys.stderr.write(config.with_name("daemon.log").read_text())
 
 
