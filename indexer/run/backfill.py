@@ -131,7 +131,7 @@ class _Filler:
 
     async def _fill(self, point: int) -> Taken | None:
         at = await block_at(point, self.job.cadence, self.job.live.clock)
-        if at is None or at.number > self.job.span.last.number:
+        if at is None or at not in self.job.span:
             return None
         due = [d for d in self.job.deployments if at.number >= d.first_block and at.number not in self.done[d.key]]
         if not due:

@@ -21,12 +21,20 @@ class Span:
     first: BlockRef
     last: BlockRef
 
+    def __contains__(self, block: BlockRef) -> bool:
+        return self.first.number <= block.number <= self.last.number
+
 
 def points(cadence: Cadence, span: Span) -> range:
-    """The grid points of a span: block numbers, or seconds since 1970. Time points may share a block."""
+    """The grid points of a span: block numbers, or seconds since 1970.
+
+    Time points may share a block, and the first one's may lie before the span: the first block of the span is due if
+    that point is later than its parent.
+    """
     if cadence.blocks:
-        return _multiples(cadence.blocks, span.first.number, span.last.number)
-    return _multiples(cadence.seconds, span.first.timestamp, span.last.timestamp)
+        return range(-(-span.first.number // cadence.blocks) * cadence.blocks, span.last.number + 1, cadence.blocks)
+    step = cadence.seconds
+    return range(span.first.timestamp // step * step, span.last.timestamp + 1, step)
 
 
 async def block_at(point: int, cadence: Cadence, clock: Clock) -> BlockRef | None:
@@ -55,7 +63,3 @@ def coarse_first(grid: range) -> Iterator[int]:
             if not seen_step or i % seen_step:
                 yield grid[i]
         seen_step, step = step, step // 2
-
-
-def _multiples(step: int, first: int, last: int) -> range:
-    return range(-(-first // step) * step, last + 1, step)
