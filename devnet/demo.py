@@ -25,6 +25,7 @@ from devnet.chain import Devnet
 from devnet.configuration import configuration
 from devnet.errors import DevnetError
 from devnet.protocols import deploy_protocols
+from devnet.proxy import FaultProxy
 from devnet.scenario import BLOCK_TIME_S, DURATION_S, scenario
 from devnet.traders import Traders
 from indexer.model import Bucket, Status
@@ -71,13 +72,14 @@ async def demo(blocks: int | None, block_time_s: float) -> int:
     with tempfile.TemporaryDirectory(prefix="tvl-demo-") as folder, Devnet.start(genesis_timestamp=genesis) as net:
         addresses = deploy_protocols(net)
         scenario(net, addresses)
-        config = _write_configuration(Path(folder), addresses, net.url)
-        console.print(f"Chain at {net.url}, block {net.block_number()}. Configuration: {config}")
-        with _daemon(config) as daemon:
-            async with open_store(f"sqlite:///{folder}/devnet.db") as store:
-                trading = _trade(net, Traders(net, addresses, seed=1), blocks, block_time_s)
-                await _show(console, _views(net, store, daemon, trading))
-                return await _verdict(console, net, store) if blocks else 0
+        async with FaultProxy(net.url) as proxy:
+            config = _write_configuration(Path(folder), addresses, proxy.url)
+            console.print(f"Chain at {net.url}, block {net.block_number()}. Configuration: {config}")
+            with _daemon(config) as daemon:
+                async with open_store(f"sqlite:///{folder}/devnet.db") as store:
+                    trading = _trade(net, proxy, Traders(net, addresses, seed=1), blocks, block_time_s)
+                    await _show(console, _views(net, store, daemon, trading))
+                    return await _verdict(console, net, store) if blocks else 0
 
 
 def _write_configuration(folder: Path, addresses: Addresses, url: str) -> Path:
@@ -105,10 +107,13 @@ def _daemon(config: Path) -> Iterator[subprocess.Popen[bytes]]:
                 sys.stderr.write(config.with_name("daemon.log").read_text())
 
 
-async def _trade(net: Devnet, traders: Traders, blocks: int | None, block_time_s: float) -> AsyncIterator[None]:
-    """One block after the other, in real time."""
+async def _trade(
+    net: Devnet, proxy: FaultProxy, traders: Traders, blocks: int | None, block_time_s: float
+) -> AsyncIterator[None]:
+    """One block after the other, in real time, each mined while the daemon reads nothing."""
     for _ in itertools.count() if blocks is None else range(blocks):
-        traders.step_at(max(net.timestamp() + 1, int(time.time())))
+        async with proxy.quiet():
+            await asyncio.to_thread(traders.step_at, max(net.timestamp() + 1, int(time.time())))
         await asyncio.sleep(block_time_s)
         yield
 

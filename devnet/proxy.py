@@ -3,8 +3,10 @@ Passes everything through unless a rule says otherwise; the rules' acts are in `
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -80,7 +82,8 @@ class FaultProxy:
     url: str = ""
 
     async def __aenter__(self) -> Self:
-        self._node = aiohttp.ClientSession()
+        self._node, self._turn, self._idle, self._passing = aiohttp.ClientSession(), asyncio.Lock(), asyncio.Event(), 0
+        self._idle.set()
         app = web.Application(client_max_size=2**26)
         app.router.add_post("/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
@@ -104,6 +107,17 @@ class FaultProxy:
         """Pass everything through again."""
         self.rules.clear()
 
+    @asynccontextmanager
+    async def quiet(self) -> AsyncIterator[None]:
+        """Nothing passes meanwhile: what is on its way is waited for, what comes is kept waiting.
+
+        For mining below a daemon that reads. While anvil mines block N+1 it answers calls pinned to N, its head, from
+        the state of N+1, which no witness in the call can see.
+        """
+        async with self._turn:
+            await self._idle.wait()
+            yield
+
     def count(self, method: str) -> int:
         """How often a method was asked for."""
         return sum(document["method"] == method for document in self.asked)
@@ -114,7 +128,20 @@ class FaultProxy:
         self.posts += 1
         self.asked += documents
         exchange = Exchange(request, documents, not isinstance(body, list), self._node, self.upstream)
-        for rule in self.rules:
-            if rule.takes(documents):
-                return await rule.act(exchange)
-        return exchange.reply(await exchange.forward())
+        async with self._pass():
+            for rule in self.rules:
+                if rule.takes(documents):
+                    return await rule.act(exchange)
+            return exchange.reply(await exchange.forward())
+
+    @asynccontextmanager
+    async def _pass(self) -> AsyncIterator[None]:
+        async with self._turn:
+            self._passing += 1
+            self._idle.clear()
+        try:
+            yield
+        finally:
+            self._passing -= 1
+            if not self._passing:
+                self._idle.set()

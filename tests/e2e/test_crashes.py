@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
+from devnet.proxy import FaultProxy
 from devnet.traders import Traders
 from tests.e2e.support import (
     Setting,
@@ -31,40 +31,43 @@ KILLS = 50
 STOP_WITHIN_S = 5
 
 
-@contextmanager
-def trading(setting: Setting, every_s: float) -> Iterator[None]:
-    """Blocks with random trades, as long as the context lasts."""
-    traders, stop = Traders(setting.net, setting.addresses, seed=7), threading.Event()
+@asynccontextmanager
+async def trading(setting: Setting, proxy: FaultProxy, every_s: float) -> AsyncIterator[None]:
+    """Blocks with random trades, as long as the context lasts, each mined while nobody reads through the proxy."""
+    traders = Traders(setting.net, setting.addresses, seed=7)
 
-    def trade() -> None:
-        while not stop.wait(every_s):
-            traders.step(dt=2)
+    async def trade() -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            async with proxy.quiet():
+                await asyncio.to_thread(traders.step, dt=2)
 
-    thread = threading.Thread(target=trade)
-    thread.start()
+    task = asyncio.create_task(trade())
     try:
         yield
+        assert not task.done(), "the traders stopped by themselves"
     finally:
-        stop.set()
-        thread.join()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_fifty_kills_at_random_moments_lose_no_block_and_leave_none_half_written(fresh: Setting) -> None:
-    config, clean = fresh.configure(), fresh.configure("clean.toml")
-    await index_until_head(config, fresh.net)
-    first, moments = fresh.net.block_number(), random.Random(3)
-    with trading(fresh, every_s=0.5):
-        for _ in range(KILLS):
-            with daemon_process(config) as process:
-                await wait_for_a_line(process, "following")
-                await asyncio.sleep(moments.uniform(0, 0.7))
-                process.kill()
-            async with fresh.store(config) as store:
-                assert await store.verify() == []
-    await index_until_head(config, fresh.net)
-    last = fresh.net.block_number()
+    async with FaultProxy(fresh.net.url) as proxy:
+        config, clean = fresh.configure(url=proxy.url), fresh.configure("clean.toml")
+        await index_until_head(config, fresh.net)
+        first, moments = fresh.net.block_number(), random.Random(3)
+        async with trading(fresh, proxy, every_s=0.5):
+            for _ in range(KILLS):
+                with daemon_process(config) as process:
+                    await wait_for_a_line(process, "following")
+                    await asyncio.sleep(moments.uniform(0, 0.7))
+                    process.kill()
+                async with fresh.store(config) as store:
+                    assert await store.verify() == []
+        await index_until_head(config, fresh.net)
+        last = fresh.net.block_number()
     await index_each(clean, range(first, last + 1))
     assert await digests(config, first, last) == await digests(clean, first, last)
 
