@@ -136,6 +136,21 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
+class Flow:
+    """Raw units of `token` that came to `owner` and left it in the block `at`, as the token's logs say.
+
+    Gross: what came and went within the block is in both. Unique in a deployment by (at.number, token, owner, bucket).
+    """
+
+    at: BlockRef
+    token: Address
+    owner: Address
+    bucket: Bucket
+    amount_in: int
+    amount_out: int
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One on-chain answer a price was made of: enough to ask for it again.
 
