@@ -53,19 +53,32 @@ class Estimate:
 
 
 async def estimate(job: Job, store: Store | None) -> Estimate:
-    """Read the last point once, store nothing, and say what the whole would cost.
+    """Read three points, store nothing, and say what the whole would cost; look-ups of blocks are counted too.
 
+    The last point is read first, for what has to be found but once; the cost is that of the first and the middle one.
     Blocks already stored are left out of the count where the grid is of block numbers.
     """
     known = await Known.load(store, job.live.program) if store else Known()
-    taken = await take(job.live.program, job.live.reader, job.span.last, job.deployments, known)
-    again = await take(job.live.program, job.live.reader, job.span.last, job.deployments, _with(known, taken))
-    return Estimate(await _count_missing(job, store), again.calls, again.requests)
+    costs = [await _cost(job, point, known) for point in _samples(job.grid)] or [(0, 0)]
+    typical = costs[1:] or costs
+    calls, requests = (-(-sum(cost) // len(typical)) for cost in zip(*typical, strict=True))
+    return Estimate(await _count_missing(job, store), calls, requests)
 
 
-def _with(known: Known, taken: Taken) -> Known:
+def _samples(grid: range) -> list[int]:
+    """The last point, the first and the middle one, each once."""
+    return list(dict.fromkeys([grid[-1], grid[0], grid[len(grid) // 2]])) if grid else []
+
+
+async def _cost(job: Job, point: int, known: Known) -> tuple[int, int]:
+    """Calls and HTTP requests of one point, from its look-up on. What it teaches is known from then on."""
+    before = job.live.pool.stats.http
+    at = await block_at(point, job.cadence, job.live.clock)
+    if at is None:
+        return 0, job.live.pool.stats.http - before
+    taken = await take(job.live.program, job.live.reader, at, job.deployments, known)
     known.learn(taken)
-    return known
+    return taken.calls, job.live.pool.stats.http - before
 
 
 async def _count_missing(job: Job, store: Store | None) -> int:

@@ -28,6 +28,9 @@ from indexer.store.base import Commit, Store
 
 T = TypeVar("T")
 
+PAUSE_S = 0.5
+"""Before following again from the store: a node that wavers between two forks is not asked without pause."""
+
 
 async def run(program: Program, store: Store, log: FilteringBoundLogger) -> bool:
     """Follow until cancelled. Returns False once every chain has halted (each said why). Raises StoreInUse at once."""
@@ -66,6 +69,7 @@ class ChainDaemon:
                 await self._follow()
             except WrongFork as error:
                 self.log.info("the block left the chain while it was read", error=str(error))
+                await asyncio.sleep(PAUSE_S)
 
     async def _follow(self) -> None:
         self.known = await Known.load(self.store, self.chain)
@@ -125,7 +129,7 @@ class ChainDaemon:
         taken = await self._patiently(lambda: take(self.chain, self.live.reader, at, due, self.known))
         await self._commit(replace(taken.commit(self._progress(heads, ancestor)), requests=taken.requests))
         self.known.learn(taken)
-        log_snapshots(self.log, taken, perf_counter() - started)
+        log_snapshots(self.log, taken, perf_counter() - started, taken.requests)
 
     def _progress(self, heads: Sequence[BlockRef], ancestor: BlockRef | None) -> Commit:
         """The part of a commit that says how far we are."""

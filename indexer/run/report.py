@@ -9,8 +9,11 @@ from indexer.run.snapshot import Taken
 from indexer.units import USD_DECIMALS, decimal_text
 
 
-def log_snapshots(log: FilteringBoundLogger, taken: Taken, seconds: float) -> None:
-    """One line for each snapshot of a block: what it is worth, what is left out of it and why, what it cost."""
+def log_snapshots(log: FilteringBoundLogger, taken: Taken, seconds: float, requests: int | None = None) -> None:
+    """One line for each snapshot of a block: what it is worth, what is left out of it and why, what it cost.
+
+    `requests` is None where several blocks are read at a time: nobody can tell whose they were.
+    """
     for snapshot in taken.snapshots:
         base = snapshot.totals.get(Bucket.BASE)
         tell = log.info if snapshot.status in (Status.OK, Status.NOT_APPLICABLE) else log.warning
@@ -22,7 +25,7 @@ def log_snapshots(log: FilteringBoundLogger, taken: Taken, seconds: float) -> No
             status=str(snapshot.status),
             reason=snapshot.reason or None,
             left_out=sum(total.left_out for total in snapshot.totals.values()),
-            requests=taken.requests,
+            requests=requests,
             ms=round(seconds * 1000),
         )
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from devnet import Devnet
 from indexer.model import Bucket, Status
 from indexer.run.program import load_program
 from tests.e2e.independent import Independent
-from tests.e2e.support import Setting, backfill_all, digests, following, index_until_head, reached
+from tests.e2e.support import Setting, backfill_all, digests, following, has_points, index_until_head, reached
 
 pytestmark = pytest.mark.anvil
 
@@ -28,8 +29,12 @@ async def test_every_protocol_at_every_block_equals_an_independent_computation(p
                 assert {str(b): t.usd for b, t in point.totals.items()} == expected, f"{deployment.key} at {number}"
 
 
-async def test_daemon_and_backfill_give_identical_rows(fresh: Setting) -> None:
-    followed, filled = fresh.configure("followed.toml"), fresh.configure("filled.toml")
+@pytest.mark.parametrize("every", ["block", "3 blocks", "1m"])
+async def test_daemon_and_backfill_give_identical_rows(fresh: Setting, every: str) -> None:
+    def cadence(text: str) -> str:
+        return text.replace('every = "block"', f'every = "{every}"')
+
+    followed, filled = fresh.configure("followed.toml", change=cadence), fresh.configure("filled.toml", change=cadence)
     program, net = load_program(followed), fresh.net
     start = net.block_number()
     async with fresh.store(followed) as store, following(program, store):
@@ -39,6 +44,8 @@ async def test_daemon_and_backfill_give_identical_rows(fresh: Setting) -> None:
         await reached(store, net.block_number())
     last = net.block_number() - 8
     await backfill_all(filled, start)
+    async with fresh.store(filled) as store:
+        assert await store.series("escrow@devnet", start, last)
     assert await digests(followed, start, last) == await digests(filled, start, last)
 
 
@@ -75,3 +82,35 @@ async def test_a_websocket_wakes_the_daemon_and_changes_nothing_else(fresh: Sett
         for _ in range(3):
             fresh.net.mine()
             await reached(store, fresh.net.block_number())
+
+
+async def test_two_chains_are_followed_at_once_and_one_may_be_away(fresh: Setting) -> None:
+    with Devnet.start(chain_id=31338) as other:
+        native = "0x" + "00" * 20
+        second = f"""
+[chains.other]
+chain_id = 31338
+endpoints = ["{other.url}"]
+native = {{ symbol = "ETH", decimals = 18 }}
+finality = {{ tags = false, depth = 8 }}
+every = "block"
+block_time_s = 1
+
+[[protocols]]
+name = "purse"
+chain = "other"
+kind = "token_balances"
+owners = ["{other.accounts[0]}"]
+tokens = ["{native}"]
+"""
+        config = fresh.configure(change=lambda text: text + second)
+        async with fresh.store(config) as store, following(load_program(config), store):
+            other.mine(2)
+            await has_points(store, "purse@other")
+            await reached(store, fresh.net.block_number())
+            other.stop()
+            fresh.net.mine()
+            await reached(store, fresh.net.block_number())
+            purse = await store.snapshot("purse@other")
+            assert purse is not None
+            assert purse.lines[0].holding.amount == 1_000_000 * 10**18
