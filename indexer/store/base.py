@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
-from indexer.model import Address, BlockRef, Bucket, Found, Hash, Snapshot, State, Status, Token, Total
+from indexer.model import Address, BlockRef, Bucket, Found, Hash, Quote, Snapshot, State, Status, Token, Total
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,10 @@ class Store(ABC):
 
         Equal to the one committed; its lines are in the order of token, owner and bucket, whatever order they came in.
         """
+
+    @abstractmethod
+    async def last_priced(self, chain: str, token: Address, before: int) -> tuple[Quote, BlockRef] | None:
+        """The last canonical quote of a token that has a price, below block `before`, and the block it was new at."""
 
     @abstractmethod
     async def digest(self, deployment: str, from_block: int = 0, to_block: int | None = None) -> str:
