@@ -60,6 +60,14 @@ class GuardSettings:
     min_cardinality: int = 2
     """Fewest observations a pool must keep for a time-weighted price: with one, the window cannot be what was asked."""
 
+    backing_flag_times: int = 10
+    """Value held at a pool's price over what stands on the pool's other side, so many times: look. Sound staking tokens
+    and dollars are held for ten times their largest pool, and no price of a pool says what such a heap would fetch."""
+
+    backing_hold_times: int = 1_000
+    """As above: hold. ezETH, sound on 2024-04-24, was worth 3.2 billion USD against a pool of 27 million, 118 times; a
+    billion of a token made up beside a pool of 100 dollars is ten million times."""
+
     divergence_flag_bps: int = 200
     """Two sources of one token apart by this much: look."""
 
@@ -339,6 +347,21 @@ class Deep(Check):
 
     def judge(self, at: BlockRef, settings: GuardSettings) -> Finding | None:
         return self.hold(f"depth {_text(self.depth)}, {_text(self.least)} needed") if self.depth < self.least else None
+
+
+@dataclass(frozen=True, slots=True)
+class Backed(Check):
+    """What is held of a token at the price of a pool, and what the pool has to pay for it with; both in USD."""
+
+    guard: ClassVar[str] = "backing"
+    held: Fraction
+    depth: Fraction
+
+    def judge(self, at: BlockRef, settings: GuardSettings) -> Finding | None:
+        if self.held <= self.depth * settings.backing_flag_times:
+            return None
+        reason = f"{_text(self.held, 2)} USD held at a price with {_text(self.depth, 2)} USD behind it"
+        return self.hold(reason) if self.held > self.depth * settings.backing_hold_times else self.flag(reason)
 
 
 @dataclass(frozen=True, slots=True)
