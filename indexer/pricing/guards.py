@@ -34,6 +34,10 @@ class GuardSettings:
     max_decimals: int = 36
     """Most decimals an answer may have: known sources have 8 or 18; more is a wrong contract."""
 
+    new_phase_rounds: int = 24
+    """How many rounds a feed's aggregator counts as new: look. A replaced one is where decimals and pairs go wrong; at
+    an update an hour this is a day, in which a fault would have shown."""
+
     sequencer_grace_s: int = 3_600
     """How long after an L2's sequencer is back its feeds stay held: the wait Chainlink's own example uses, in which
     late updates and liquidations land."""
@@ -238,6 +242,23 @@ class Described(Check):
         if _squeezed(self.described) == _squeezed(self.expected):
             return None
         return self.hold(f"describes itself as {clean(self.described, 64)!r}, configured is {self.expected!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Phased(Check):
+    """A proxy's round id: the aggregator's place in its line (the phase), and that aggregator's own round below it.
+
+    Ids without a phase are of feeds without a proxy. https://docs.chain.link/data-feeds/historical-data
+    """
+
+    guard: ClassVar[str] = "phase"
+    round_id: int
+
+    def judge(self, at: BlockRef, settings: GuardSettings) -> Finding | None:
+        phase, own = divmod(self.round_id, 2**64)
+        if phase <= 1 or own > settings.new_phase_rounds:
+            return None
+        return self.flag(f"the aggregator of phase {phase} is new, this is its round {own}")
 
 
 @dataclass(frozen=True, slots=True)
