@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
@@ -19,6 +19,7 @@ from indexer.config.schema import ChainSettings
 from indexer.errors import ChainUnavailable, Transient, WrongFork
 from indexer.model import BlockRef
 from indexer.reads.batch import Reader
+from indexer.run.abroad import Abroad
 from indexer.run.grid import last_due
 from indexer.run.program import ChainProgram, Deployment
 
@@ -97,7 +98,7 @@ async def open_chain(program: ChainProgram, log: FilteringBoundLogger) -> AsyncI
     """Connect to a chain's endpoints; they are asked when they are needed, not now."""
     settings = program.settings
     multicall = settings.multicall3
-    async with Pool(
+    pool = Pool(
         program.name,
         settings.chain_id,
         settings.endpoints,
@@ -105,13 +106,16 @@ async def open_chain(program: ChainProgram, log: FilteringBoundLogger) -> AsyncI
         units_per_s=settings.requests_per_second,
         block_time_s=settings.block_time_s,
         on_trouble=_teller(log),
-    ) as pool:
+    )
+    async with pool, AsyncExitStack() as lenders:
+        abroad = Abroad(lambda chain: open_chain(program.others[chain], log.bind(chain=chain)), lenders)
         reader = Reader(
             pool,
             multicall.address if multicall else None,
             multicall.first_block if multicall else 0,
             block_number=settings.block_number,
             logs=LogReader(pool).fetch,
+            lender=abroad.lend,
         )
         yield LiveChain(program, pool, reader, Clock(pool), log)
 
