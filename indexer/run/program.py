@@ -156,15 +156,18 @@ def _router(draft: Draft, settings: Settings, chain: str) -> Router:
                 routes.setdefault(token.address, []).append(route)
     sequencer = settings.chains[chain].sequencer_feed
     try:
-        return Router(routes if whole else {}, _guards(draft, settings), sequencer.address if sequencer else None)
+        guards = _guards(draft, settings, settings.chains[chain])
+        return Router(routes if whole else {}, guards, sequencer.address if sequencer else None)
     except ConfigError as error:
         draft.add(("tokens", chain), error.message)
         return Router({})
 
 
-def _guards(draft: Draft, settings: Settings) -> GuardSettings:
+def _guards(draft: Draft, settings: Settings, chain: ChainSettings) -> GuardSettings:
+    """The chain's guards: its row's grace for the sequencer stands where `[guards]` says none."""
+    own = {"sequencer_grace_s": chain.sequencer_feed.grace_s} if chain.sequencer_feed else {}
     try:
-        return GuardSettings.parse(settings.guards)
+        return GuardSettings.parse(own | settings.guards)
     except ConfigError as error:
         draft.add(("guards",), error.message)
         return GuardSettings()

@@ -14,11 +14,13 @@ from indexer.adapters.metadata import token_metadata
 from indexer.errors import CallFailed, EndpointError, Verdict
 from indexer.model import Address, BlockRef, Found, Holding, Quote, Snapshot, Status, Token
 from indexer.pricing.gather import gather
+from indexer.pricing.guards import GuardSettings
 from indexer.reads.batch import Reader
 from indexer.reads.plan import Plan
 from indexer.reads.rounds import Failure, Session
 from indexer.run.program import ChainProgram, Deployment
 from indexer.store.base import Commit, Store
+from indexer.valuation.backing import backed
 from indexer.valuation.value import METHODOLOGY, judge, totals, value
 
 
@@ -98,7 +100,7 @@ async def take(chain: ChainProgram, reader: Reader, at: BlockRef, due: Sequence[
         quotes, tokens = {}, {}
     return Taken(
         at=at,
-        snapshots=tuple(_snapshot(d, at, reads[d.key], quotes, tokens) for d in due),
+        snapshots=tuple(_snapshot(d, at, reads[d.key], quotes, tokens, guards=chain.router.guards) for d in due),
         found={key: read.new for key, read in reads.items() if read.new},
         searched={key: at.number for key, read in reads.items() if not read.gap},
         calls=session.stats.distinct,
@@ -145,9 +147,15 @@ async def _price(
 
 
 def _snapshot(
-    deployment: Deployment, at: BlockRef, read: _Read, quotes: Mapping[Address, Quote], tokens: Mapping[Address, Token]
+    deployment: Deployment,
+    at: BlockRef,
+    read: _Read,
+    quotes: Mapping[Address, Quote],
+    tokens: Mapping[Address, Token],
+    *,
+    guards: GuardSettings,
 ) -> Snapshot:
-    lines = value(read.holdings, quotes, tokens)
+    lines, quotes = backed(value(read.holdings, quotes, tokens), quotes, at, guards)
     status, reason = (Status.GAP, read.gap) if read.gap else judge(lines)
     held = {line.holding.token for line in lines}
     return Snapshot(
