@@ -139,7 +139,9 @@ class Attributor:
         for place in sorted(self._accounts.keys() | self._stands.keys()):
             places[place[0], place[2]].append(place)
         changes = tuple(self._change(*key, some) for key, some in places.items())
-        made = Attribution(self._deployment, self._opened, self._last and self._last.at, changes, self._skipped)
+        made = Attribution(
+            self._deployment, self._opened, self._last.at if self._last else None, changes, self._skipped
+        )
         self._begin(made.closed)
         return made
 
