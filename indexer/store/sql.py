@@ -6,11 +6,12 @@ Never builds SQL itself: `commit` writes, `reading` reads, `digest` and `audit` 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from typing import TypeVar
 
-from indexer.model import Address, BlockRef, Found, Hash, Snapshot, Status, Token
+from indexer.model import Address, BlockRef, Bucket, Found, Hash, Snapshot, Status, Token
 from indexer.store import commit as writing
 from indexer.store import migrate, reading, snapshots
 from indexer.store.audit import audit
@@ -18,6 +19,10 @@ from indexer.store.base import ChainState, Commit, DeploymentRow, Point, Store
 from indexer.store.deltas import Memory
 from indexer.store.digest import digest
 from indexer.store.engine import Engine
+from indexer.store.replay import replay
+from indexer.valuation.rollup import Level
+
+T = TypeVar("T")
 
 
 class SqlStore(Store):
@@ -86,6 +91,18 @@ class SqlStore(Store):
 
     async def snapshot(self, deployment: str, at_or_before: int | None = None) -> Snapshot | None:
         return await self._engine.read(partial(snapshots.snapshot, key=deployment, at_or_before=at_or_before))
+
+    async def replay(
+        self, deployment: str, from_block: int, to_block: int | None, use: Callable[[Iterator[Snapshot]], T]
+    ) -> T:
+        return await self._engine.read(lambda connection: use(replay(connection, deployment, from_block, to_block)))
+
+    async def levels(
+        self, deployment: str, from_time: int = 0, to_time: int | None = None, bucket: Bucket = Bucket.BASE
+    ) -> list[Level]:
+        return await self._engine.read(
+            partial(snapshots.levels, key=deployment, from_time=from_time, to_time=to_time, bucket=bucket)
+        )
 
     async def digest(self, deployment: str, from_block: int = 0, to_block: int | None = None) -> str:
         return await self._engine.read(partial(digest, key=deployment, from_block=from_block, to_block=to_block))
