@@ -152,18 +152,11 @@ def levels(connection: Connection, key: str, from_time: int, to_time: int | None
         .order_by(s.number)
     )
     rows = connection.execute(query if to_time is None else query.where(s.timestamp <= to_time))
-    return [_level(*row) for row in rows]
+    return [_level(tuple(row)) for row in rows]
 
 
-def _level(
-    timestamp: int,
-    status: str,
-    usd: int | None,
-    low: int | None,
-    high: int | None,
-    lines: int | None,
-    left_out: int | None,
-) -> Level:
+def _level(columns: tuple[Any, ...]) -> Level:
+    timestamp, status, usd, low, high, lines, left_out = columns
     if status == _GAP or (left_out and not lines and status != _NOT_APPLICABLE):
         return Level(timestamp, None)
     return Level(timestamp, usd or 0, low or 0, high or 0, status == _HELD)

@@ -65,7 +65,7 @@ async def test_a_replay_of_any_range_tells_each_snapshot_as_it_was_committed(sto
         await store.commit(Commit(chain, [made[number]]))
     first, last = data.draw(st.integers(0, 20)), data.draw(st.none() | st.integers(0, 20))
     expected = [made[n] for n in sorted(numbers) if first <= n <= (20 if last is None else last)]
-    assert await store.replay(key, first, last, list) == expected
+    assert await store.replay(key, first, last, lambda snapshots, _: list(snapshots)) == expected
 
 
 @given(data=st.data())
