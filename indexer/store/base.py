@@ -10,8 +10,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from indexer.model import Address, BlockRef, Bucket, Found, Hash, Snapshot, State, Status, Token, Total
+from indexer.model import Address, BlockRef, Bucket, Flow, Found, Hash, Quote, Snapshot, State, Status, Token, Total
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,39 @@ class DeploymentRow:
     first_block: int
 
 
+Place: TypeAlias = tuple[Address, Address, Bucket]
+"""Token, owner and bucket: what a flow of a deployment is of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """Every flow of `places` in the blocks `from_block` to `to_block`, both included, is in the store."""
+
+    from_block: int
+    to_block: int
+    places: frozenset[Place]
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """Flows of a deployment by block and place, and the places of which none is missing in the whole range asked."""
+
+    items: tuple[Flow, ...]
+    complete: frozenset[Place]
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """What one transaction writes, for one chain.
 
     In this order: what stands above `supersede_above` (a reorg's common ancestor) becomes superseded and its
-    discoveries and cursors are taken back; then `snapshots` are written; then heads, discoveries, cursors and
+    discoveries, flows and cursors are taken back; then `snapshots` are written; then heads, discoveries, cursors and
     finality move. A snapshot whose block is already there with the same hash is left alone, unless the old one is a
     GAP or HELD: then it is replaced, though never by a worse one (a GAP does not replace a HELD). One with another
     hash supersedes it.
+
+    `flows` are kept by block and place; one that is there is written over. `covered` says of which places, in which
+    blocks, they are all there with this commit: blocks without a flow are covered too.
 
     `found` extends a deployment's discoveries (one found again keeps its place, and the lower block), and `searched`
     says up to which block they are complete: it moves back only by a reorg or with new parameters. `finalized` never
@@ -53,6 +78,8 @@ class Commit:
     finalized: BlockRef | None = None
     final: bool = False
     requests: int | None = None
+    flows: Mapping[str, Sequence[Flow]] = field(default_factory=dict)
+    covered: Mapping[str, Sequence[Covered]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +184,18 @@ class Store(ABC):
 
         Equal to the one committed; its lines are in the order of token, owner and bucket, whatever order they came in.
         """
+
+    @abstractmethod
+    async def flows(self, deployment: str, from_block: int, to_block: int) -> Flows:
+        """What came and went in the blocks of a range, both ends included, on the canonical chain.
+
+        `complete` holds the places whose flows are all known in every block of the range: what is missing of those is
+        nothing. Of any other place, what is there is true, and there may have been more.
+        """
+
+    @abstractmethod
+    async def last_priced(self, chain: str, token: Address, before: int) -> tuple[Quote, BlockRef] | None:
+        """The last canonical quote of a token that has a price, below block `before`, and the block it was new at."""
 
     @abstractmethod
     async def digest(self, deployment: str, from_block: int = 0, to_block: int | None = None) -> str:

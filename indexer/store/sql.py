@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
-from indexer.model import Address, BlockRef, Found, Hash, Snapshot, Status, Token
+from indexer.model import Address, BlockRef, Found, Hash, Quote, Snapshot, Status, Token
 from indexer.store import commit as writing
-from indexer.store import migrate, reading, snapshots
+from indexer.store import flows, migrate, reading, snapshots
 from indexer.store.audit import audit
-from indexer.store.base import ChainState, Commit, DeploymentRow, Point, Store
+from indexer.store.base import ChainState, Commit, DeploymentRow, Flows, Point, Store
 from indexer.store.deltas import Memory
 from indexer.store.digest import digest
 from indexer.store.engine import Engine
@@ -86,6 +86,12 @@ class SqlStore(Store):
 
     async def snapshot(self, deployment: str, at_or_before: int | None = None) -> Snapshot | None:
         return await self._engine.read(partial(snapshots.snapshot, key=deployment, at_or_before=at_or_before))
+
+    async def flows(self, deployment: str, from_block: int, to_block: int) -> Flows:
+        return await self._engine.read(partial(flows.flows, key=deployment, from_block=from_block, to_block=to_block))
+
+    async def last_priced(self, chain: str, token: Address, before: int) -> tuple[Quote, BlockRef] | None:
+        return await self._engine.read(partial(reading.last_priced, chain=chain, token=token, before=before))
 
     async def digest(self, deployment: str, from_block: int = 0, to_block: int | None = None) -> str:
         return await self._engine.read(partial(digest, key=deployment, from_block=from_block, to_block=to_block))
