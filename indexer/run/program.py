@@ -21,6 +21,7 @@ from indexer.model import NATIVE, Address, Token
 from indexer.pricing.guards import GuardSettings
 from indexer.pricing.router import Route, Router
 from indexer.store.base import DeploymentRow
+from indexer.valuation.shared import Listing, SharedContract, shared_contracts
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,13 @@ class Program:
     def deployments(self) -> list[Deployment]:
         """Every deployment of every chain."""
         return [deployment for chain in self.chains.values() for deployment in chain.deployments]
+
+    def shared_contracts(self) -> list[SharedContract]:
+        """Contracts whose holdings two deployments count, as far as the configuration tells."""
+        return shared_contracts(
+            Listing(deployment.key, deployment.chain, deployment.params.model_dump(mode="json"))
+            for deployment in self.deployments
+        )
 
     def select(self, names: Sequence[str]) -> list[Deployment]:
         """The deployments of the protocols (or deployment keys) named; all if none is. Raises UnknownName."""
