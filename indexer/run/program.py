@@ -14,7 +14,7 @@ from typing import Any
 from indexer.adapters.base import Adapter, Params
 from indexer.adapters.registry import ParamErrors, adapter, parse_params
 from indexer.config.load import Draft, load
-from indexer.config.schema import ChainSettings, DeploymentSettings, FeedSettings, Settings
+from indexer.config.schema import PRICED, ChainSettings, DeploymentSettings, FeedSettings, Settings
 from indexer.config.types import Cadence
 from indexer.errors import ConfigError, UnknownName
 from indexer.model import NATIVE, Address, Token
@@ -124,7 +124,7 @@ def _deployment(draft: Draft, settings: Settings, index: int, row: DeploymentSet
     where = ("protocols", index)
     try:
         kind = adapter(row.kind)
-        params = parse_params(row.kind, row.params)
+        params = parse_params(row.kind, _listed(settings, row))
     except UnknownName as error:
         draft.add((*where, "kind"), str(error))
         return None
@@ -144,6 +144,13 @@ def _deployment(draft: Draft, settings: Settings, index: int, row: DeploymentSet
         first_block=row.first_block,
         every=row.every or settings.chains[row.chain].every,
     )
+
+
+def _listed(settings: Settings, row: DeploymentSettings) -> Mapping[str, Any]:
+    """The parameters, with every token that is priced where the row says so in one word."""
+    if row.params.get("tokens") != PRICED:
+        return row.params
+    return {**row.params, "tokens": settings.priced(row.chain)}
 
 
 def _router(draft: Draft, settings: Settings, chain: str) -> Router:
