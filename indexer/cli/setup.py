@@ -19,12 +19,19 @@ from indexer.units import PRICE_DECIMALS
 
 async def findings_of_setup(options: Options) -> list[Finding]:
     """A finding for each thing that the program needs. Raises ConfigError where there is nothing to go by."""
+    options.log("warning")
     program = options.program()
     counted = f"{_count(program.chains, 'chain')}, {_count(program.deployments, 'deployment')}"
-    found = [fine(str(options.config_file()), counted)]
+    found = [fine(str(options.config_file()), counted), *_of_shared(program)]
     for chain in program.chains.values():
         found += [finding async for finding in _of_chain(options, program, chain)]
     return [*found, await _of_store(options, program)]
+
+
+def _of_shared(program: Program) -> list[Finding]:
+    """Contracts that two deployments count: allowed, and worth knowing."""
+    hint = "`tvl overlap` shows what it comes to. Leave the contract out of one of them, if it is not meant."
+    return [note(f"{one.chain} counted twice", str(one), hint) for one in program.shared_contracts()]
 
 
 async def _of_chain(options: Options, program: Program, chain: ChainProgram) -> AsyncIterator[Finding]:

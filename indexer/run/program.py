@@ -14,7 +14,7 @@ from typing import Any
 from indexer.adapters.base import Adapter, Params
 from indexer.adapters.registry import ParamErrors, adapter, parse_params
 from indexer.config.load import Draft, load
-from indexer.config.schema import ChainSettings, DeploymentSettings, FeedSettings, Settings
+from indexer.config.schema import PRICED, ChainSettings, DeploymentSettings, FeedSettings, Settings
 from indexer.config.types import Cadence
 from indexer.errors import ConfigError, UnknownName
 from indexer.model import NATIVE, Address, Token
@@ -22,6 +22,7 @@ from indexer.pricing.guards import GuardSettings
 from indexer.pricing.router import Route, Router
 from indexer.run.abroad import broken_loans
 from indexer.store.base import DeploymentRow
+from indexer.valuation.shared import Listing, SharedContract, shared_contracts
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,13 @@ class Program:
         """Every deployment of every chain."""
         return [deployment for chain in self.chains.values() for deployment in chain.deployments]
 
+    def shared_contracts(self) -> list[SharedContract]:
+        """Contracts whose holdings two deployments count, as far as the configuration tells."""
+        return shared_contracts(
+            Listing(deployment.key, deployment.chain, deployment.params.model_dump(mode="json"))
+            for deployment in self.deployments
+        )
+
     def select(self, names: Sequence[str]) -> list[Deployment]:
         """The deployments of the protocols (or deployment keys) named; all if none is. Raises UnknownName."""
         chosen = [d for d in self.deployments if not names or d.protocol in names or d.key in names]
@@ -122,7 +130,7 @@ def _deployment(draft: Draft, settings: Settings, index: int, row: DeploymentSet
     where = ("protocols", index)
     try:
         kind = adapter(row.kind)
-        params = parse_params(row.kind, row.params)
+        params = parse_params(row.kind, _listed(settings, row))
     except UnknownName as error:
         draft.add((*where, "kind"), str(error))
         return None
@@ -142,6 +150,13 @@ def _deployment(draft: Draft, settings: Settings, index: int, row: DeploymentSet
         first_block=row.first_block,
         every=row.every or settings.chains[row.chain].every,
     )
+
+
+def _listed(settings: Settings, row: DeploymentSettings) -> Mapping[str, Any]:
+    """The parameters, with every token that is priced where the row says so in one word."""
+    if row.params.get("tokens") != PRICED:
+        return row.params
+    return {**row.params, "tokens": settings.priced(row.chain)}
 
 
 def _router(draft: Draft, settings: Settings, chain: str) -> Router:

@@ -7,6 +7,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, insert, select, text
 
+from indexer.store import flow_tables
 from indexer.store import tables as t
 from indexer.store.migrate import HEAD, configuration, migrate, revision
 
@@ -25,8 +26,9 @@ def test_a_migrated_database_is_what_the_models_say() -> None:
     migrated, made = create_engine("sqlite://"), create_engine("sqlite://")
     with migrated.begin() as connection, made.begin() as other:
         migrate(connection)
-        t.metadata.create_all(other)
-        assert compare_metadata(MigrationContext.configure(connection), t.metadata) == []
+        models = flow_tables.metadata
+        models.create_all(other)
+        assert compare_metadata(MigrationContext.configure(connection), models) == []
         assert _schema(connection) == _schema(other)
 
 
