@@ -26,14 +26,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from indexer.adapters.registry import OURS, ParamErrors, parse_params
+from indexer.adapters.registry import ParamErrors, parse_params
 from indexer.config.load import catalog
 from indexer.config.schema import BITCOIN, DeploymentSettings
 from indexer.config.types import checksum
+from indexer.errors import UnknownName
 from indexer.model import Address
-from tools.price_catalog import CATALOG, DATA
-from tools.protocol_kinds import OWNED, PRICED, Reading, readings
-from tools.protocol_rows import LeftOut, Row, read_rows
+from tools.price_catalog import CATALOG
+from tools.protocol_kinds import readings
+from tools.protocol_parts import OWNED, PRICED, Reading
+from tools.protocol_rows import DATA, LeftOut, Row, read_rows
 
 SHOWN_IN_A_LINE = 2
 
@@ -177,8 +179,6 @@ def _accepted(row: Row, chains: Mapping[int, str]) -> Sequence[Reading]:
 
 
 def _check(reading: Reading, chain: str) -> None:
-    if reading.kind not in OURS:
-        raise LeftOut(f"the program has no kind `{reading.kind}` yet")
     params = dict(reading.params)
     if params.get("tokens") == PRICED:
         params["tokens"] = [token["address"] for token in catalog(f"tokens/{chain}").values()]
@@ -187,6 +187,8 @@ def _check(reading: Reading, chain: str) -> None:
             raise LeftOut("its tokens are found by a web service, and no token of the chain is priced here")
     try:
         parse_params(reading.kind, params)
+    except UnknownName:
+        raise LeftOut(f"the program has no kind `{reading.kind}` yet") from None
     except ParamErrors as error:
         path, sentence = error.problems[0]
         where = f"`{path[0]}` " if path else ""

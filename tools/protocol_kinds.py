@@ -8,56 +8,34 @@ brings its rows with it by running `python -m tools.protocol_catalog` again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from indexer.model import NATIVE, Address
+from tools import protocol_vaults as vaults
+from tools.protocol_parts import (
+    PRICED,
+    Params,
+    Reading,
+    base_only,
+    bucket_of,
+    excluded,
+    filled,
+    first_block,
+    listed,
+    some,
+)
 from tools.protocol_rows import GAS_TOKEN, LeftOut, Row, as_address
 
-BUCKETS = {
-    "tvl": "base",
-    "borrowed": "borrowed",
-    "staking": "staking",
-    "pool2": "pool2",
-    "vesting": "vesting",
-    "ownTokens": "own",
-    "treasury": "treasury",
-}
-"""The registry's keys of a calculation -> our buckets."""
-
-OWNED = ("treasury", "entities")
-"""Folders of the registry for what belongs to a protocol, or to a company, and not to its users."""
-
-PRICED = "priced"
-"""In place of a list of tokens: every token that the program prices on the chain."""
-
 POOLS_AS_NAMES = ("uint256:allPoolsLength", "allPools")
-
-Params = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How one of our kinds reads a row: its parameters, and the block from which it can."""
-
-    kind: str
-    params: Params
-    first_block: int = 0
 
 
 def readings(row: Row) -> Sequence[Reading]:
     """How a row is read; several readings are the row together. Raises LeftOut."""
-    if row.code:
+    if row.code and row.kind not in vaults.KNOWN_CODE:
         raise LeftOut("a part of the calculation is code, which the registry does not hold")
     if row.kind not in KINDS:
         raise LeftOut("no kind reads it: its calls have no common shape")
     return KINDS[row.kind](row)
-
-
-def bucket_of(row: Row) -> str:
-    """Our bucket of a row's balances."""
-    owned = row.slug.partition("/")[0] in OWNED or bool(row.params.get("is_treasury"))
-    return "treasury" if row.bucket == "tvl" and owned else BUCKETS[row.bucket]
 
 
 def _balances(row: Row) -> list[Reading]:
@@ -77,7 +55,7 @@ def _discovered(row: Row) -> list[Reading]:
     _refuse_options(row)
     owners = [*row.addresses("owners"), *(as_address(owner) for _, owner in _pairs(row))]
     exclude = row.addresses("blacklisted_tokens")
-    return _held(row, bucket_of(row), {"owners": _listed(owners), "tokens": PRICED} | _excluded(exclude))
+    return _held(row, bucket_of(row), {"owners": listed(owners), "tokens": PRICED} | excluded(exclude))
 
 
 def _treasury(row: Row) -> list[Reading]:
@@ -86,11 +64,11 @@ def _treasury(row: Row) -> list[Reading]:
     own = row.addresses("own_tokens")
     if row.bucket == "ownTokens":
         owners = [*row.addresses("owners"), *row.addresses("own_token_owners")]
-        return _held(row, "own", {"owners": _listed(owners), "tokens": _filled(own)})
+        return _held(row, "own", {"owners": listed(owners), "tokens": filled(own)})
     exclude = [*own, *row.addresses("blacklisted_tokens")]
-    tokens = _listed([token for token in map(_token, row.addresses("tokens")) if token not in exclude])
-    given = {"tokens": tokens} if tokens else {"tokens": PRICED} | _excluded(exclude)
-    return _held(row, "treasury", {"owners": _filled(row.addresses("owners"))} | given)
+    tokens = listed([token for token in map(_token, row.addresses("tokens")) if token not in exclude])
+    given = {"tokens": tokens} if tokens else {"tokens": PRICED} | excluded(exclude)
+    return _held(row, "treasury", {"owners": filled(row.addresses("owners"))} | given)
 
 
 def _uniswap_v2(row: Row) -> list[Reading]:
@@ -134,13 +112,6 @@ def _iziswap(row: Row) -> list[Reading]:
     return [_pools(row, "iziswap", {"liquidity_manager": one}) for one in row.addresses("pool_helpers")]
 
 
-def _erc4626(row: Row) -> list[Reading]:
-    functions = [str(row.params.get(key)).rpartition(":")[2] for key in ("token_fn", "amount_fn")]
-    if functions != ["asset", "totalAssets"]:
-        raise LeftOut("vaults whose functions are not those of ERC-4626")
-    return [Reading("erc4626", {"vaults": row.addresses("vaults")}, _base_only(row))]
-
-
 def _aave_v3(row: Row) -> list[Reading]:
     """Lenders that the registry leaves out as counted elsewhere are not: their receipts show the overlap."""
     return [_market(row, "aave_v3", {"data_provider": one}) for one in row.addresses("pool_data_providers")]
@@ -165,7 +136,7 @@ def _compound_v2(row: Row) -> list[Reading]:
         raise LeftOut("a fork of Compound V2 with functions of its own")
     native = row.params.get("cether") or ()
     listed = [as_address(one) for one in ([native] if isinstance(native, str) else native)]
-    return [_market(row, "compound_v2", {"comptroller": row.address("comptroller")} | _some("native", listed))]
+    return [_market(row, "compound_v2", {"comptroller": row.address("comptroller")} | some("native", listed))]
 
 
 def _compound_v3(row: Row) -> list[Reading]:
@@ -180,30 +151,28 @@ def _market(row: Row, kind: str, params: Params) -> Reading:
     """A lending market: one deployment is base and borrowed, which the registry has as two rows."""
     if row.bucket not in ("tvl", "borrowed"):
         raise LeftOut(f"a market that is counted as {row.bucket}")
-    return Reading(kind, {**params, **_excluded(row.addresses("blacklisted_tokens"))}, _first_block(row))
+    return Reading(kind, {**params, **excluded(row.addresses("blacklisted_tokens"))}, first_block(row))
 
 
 def _pools(row: Row, kind: str, params: Params, item: Params | None = None) -> Reading:
     """Pools: base only; what the registry leaves out is left out here."""
-    block = _base_only(row)
+    block = base_only(row)
     given = item or row.params
     left = [*(given.get("blacklisted_tokens") or ()), *(given.get("blacklisted_pools") or ())]
-    return Reading(kind, {**params, **_excluded([as_address(one) for one in left])}, block)
+    return Reading(kind, {**params, **excluded([as_address(one) for one in left])}, block)
 
 
 def _held(row: Row, bucket: str, params: Params) -> list[Reading]:
-    return [
-        Reading("token_balances", {**params, **({} if bucket == "base" else {"bucket": bucket})}, _first_block(row))
-    ]
+    return [Reading("token_balances", {**params, **({} if bucket == "base" else {"bucket": bucket})}, first_block(row))]
 
 
 def _owners(row: Row, pairs: Sequence[Sequence[Address]]) -> dict[str, list[Address]]:
-    return {} if pairs else {"owners": _filled(row.addresses("owners"))}
+    return {} if pairs else {"owners": filled(row.addresses("owners"))}
 
 
 def _once(held: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
     return {
-        key: [list(item) for item in dict.fromkeys(map(tuple, items))] if key == "pairs" else _filled(items)
+        key: [list(item) for item in dict.fromkeys(map(tuple, items))] if key == "pairs" else filled(items)
         for key, items in held.items()
     }
 
@@ -219,25 +188,6 @@ def _pairs(row: Row) -> list[tuple[Any, Any]]:
 def _token(token: Any) -> Address:
     address = as_address(token)
     return NATIVE if address == GAS_TOKEN else address
-
-
-def _listed(addresses: Sequence[Address]) -> list[Address]:
-    return list(dict.fromkeys(addresses))
-
-
-def _filled(addresses: Sequence[Address]) -> list[Address]:
-    """A list that must say something. Raises LeftOut."""
-    if not addresses:
-        raise LeftOut("its owners or tokens are not in the registry")
-    return _listed(addresses)
-
-
-def _some(key: str, addresses: Sequence[Address]) -> dict[str, list[Address]]:
-    return {key: _listed(addresses)} if addresses else {}
-
-
-def _excluded(addresses: Sequence[Address]) -> dict[str, list[Address]]:
-    return _some("exclude", addresses)
 
 
 def _refuse_options(row: Row) -> None:
@@ -258,18 +208,6 @@ def _lists_pools(abis: Params) -> bool:
     return False
 
 
-def _base_only(row: Row) -> int:
-    """The first block of a row of a kind that counts for base. Raises LeftOut for rows of other buckets."""
-    if bucket_of(row) != "base":
-        raise LeftOut(f"counted as {bucket_of(row)}, and its kind counts base")
-    return _first_block(row)
-
-
-def _first_block(row: Row) -> int:
-    block = row.params.get("from_block") or 0
-    return block if isinstance(block, int) and block >= 0 else 0
-
-
 KINDS: Mapping[str, Callable[[Row], list[Reading]]] = {
     "sum_tokens": _balances,
     "single_asset_staking": _balances,
@@ -286,13 +224,12 @@ KINDS: Mapping[str, Callable[[Row], list[Reading]]] = {
     "balancer_v3": _by_one_contract("balancer_v3", "vault"),
     "trader_joe_lb": _trader_joe_lb,
     "iziswap": _iziswap,
-    "erc4626": _erc4626,
-    "vault_token_balance": _erc4626,
     "aave_v3": _aave_v3,
     "aave_v2_registry": _aave_registry,
     "aave_v2_pool": _aave_pool,
     "compound_v2": _compound_v2,
     "compound_v3": _compound_v3,
     "fraxlend": _fraxlend,
+    **vaults.KINDS,
 }
 """Kinds of the registry that one of ours reads."""

@@ -18,7 +18,8 @@ from typing import Any
 from indexer.errors import clean
 from indexer.model import Address
 
-SOURCE = Path(__file__).parent / "data" / "protocols.jsonl.xz"
+DATA = Path(__file__).parent / "data"
+SOURCE = DATA / "protocols.jsonl.xz"
 
 NOT_EVM = (728126428,)
 """Chain ids whose addresses are not those of the EVM: Tron."""
