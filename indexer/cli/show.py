@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Unpack
 
 import click
 
 from indexer.cli import exact, page, sheet
 from indexer.cli.lastgood import LastGood, of_snapshot
 from indexer.cli.options import Options, Verb
+from indexer.cli.profiled import Definition, profile_options, show_profile, wanted
 from indexer.cli.stored import block_before, deployments_of, points_of
 from indexer.cli.when import LATEST, CadenceType, Moment, MomentType, refuse_backwards
 from indexer.config.types import Cadence
@@ -55,6 +57,7 @@ class Kept:
 @click.option("--each", is_flag=True, help="Each deployment by itself, instead of their sum.")
 @click.option("--at", type=MomentType(), metavar="WHEN", help="One snapshot: the last at or before WHEN.")
 @click.option("--explain", is_flag=True, help="With --at (default: latest): every amount, price and on-chain answer.")
+@profile_options
 @click.option("--all", "everything", is_flag=True, help="Do not cut long tables.")
 @click.option("--json", "as_json", is_flag=True, help="JSON; numbers are exact decimal strings.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV, exact too; a series has a row a point, --at a row a holding.")
@@ -72,6 +75,7 @@ def show(
     everything: bool,
     as_json: bool,
     as_csv: bool,
+    **definition: Unpack[Definition],
 ) -> None:
     """Show what is stored of PROTOCOL: its series, or one snapshot (--at, --explain).
 
@@ -79,9 +83,13 @@ def show(
     their sum, hour by hour unless --every says otherwise, and only at points at which each of them has a number; how
     many had to be left out is told. --each shows them one by one.
 
+    --profile counts the stored readings of one moment under a named definition: base, gross, net, redeemable, llama,
+    verifiable, constant-price. PROTOCOL may then be `all`.
+
     \b
       tvl show aave-v3 --from -30d --every 1d
       tvl show aave-v3@ethereum --at 2026-01-01 --explain
+      tvl show aave-v3 --profile net --against base
       tvl show aave-v3 --from 2026-01-01 --csv > aave.csv
     """
     if as_json and as_csv:
@@ -89,6 +97,11 @@ def show(
     if (at or explain) and (start or end or every):
         raise click.UsageError("--at and --explain show one snapshot: they exclude --from, --to and --every.")
     refuse_backwards(start, end)
+    if any(definition.values()):
+        if start or end or every or explain or as_csv or each:
+            raise click.UsageError("--profile shows one moment, as a page or as JSON: it takes --at, not a series.")
+        show_profile(options, wanted(protocol, at or LATEST, definition), everything, as_json)
+        return
     asked = Asked(protocol, start, end, every, at or (LATEST if explain else None), each)
     if asked.at:
         snapshots = asyncio.run(_snapshots(options, asked, asked.at))

@@ -107,9 +107,13 @@ class ChainSettings(Model):
 
 
 class FeedSettings(Model):
-    """One price feed behind its proxy: how often it must answer, and how far it may stray before it does."""
+    """One price feed behind its proxy: how often it must answer, and how far it may stray before it does.
+
+    With a `pair` (such as `ETH / USD`) its description is read at every block, and it is held while it says another.
+    """
 
     address: ContractAddress
+    pair: str | None = Field(None, max_length=64)
     decimals: int = Field(8, ge=0, le=36)
     heartbeat_s: int = Field(gt=0)
     deviation_bps: int = Field(0, ge=0, le=10_000)

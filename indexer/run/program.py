@@ -21,6 +21,7 @@ from indexer.model import NATIVE, Address, Token
 from indexer.pricing.guards import GuardSettings
 from indexer.pricing.router import Route, Router
 from indexer.store.base import DeploymentRow
+from indexer.valuation.shared import Listing, SharedContract, shared_contracts
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,13 @@ class Program:
     def deployments(self) -> list[Deployment]:
         """Every deployment of every chain."""
         return [deployment for chain in self.chains.values() for deployment in chain.deployments]
+
+    def shared_contracts(self) -> list[SharedContract]:
+        """Contracts whose holdings two deployments count, as far as the configuration tells."""
+        return shared_contracts(
+            Listing(deployment.key, deployment.chain, deployment.params.model_dump(mode="json"))
+            for deployment in self.deployments
+        )
 
     def select(self, names: Sequence[str]) -> list[Deployment]:
         """The deployments of the protocols (or deployment keys) named; all if none is. Raises UnknownName."""
@@ -163,15 +171,18 @@ def _router(draft: Draft, settings: Settings, chain: str) -> Router:
                 routes.setdefault(token.address, []).append(route)
     sequencer = settings.chains[chain].sequencer_feed
     try:
-        return Router(routes if whole else {}, _guards(draft, settings), sequencer.address if sequencer else None)
+        guards = _guards(draft, settings, settings.chains[chain])
+        return Router(routes if whole else {}, guards, sequencer.address if sequencer else None)
     except ConfigError as error:
         draft.add(("tokens", chain), error.message)
         return Router({})
 
 
-def _guards(draft: Draft, settings: Settings) -> GuardSettings:
+def _guards(draft: Draft, settings: Settings, chain: ChainSettings) -> GuardSettings:
+    """The chain's guards: its row's grace for the sequencer stands where `[guards]` says none."""
+    own = {"sequencer_grace_s": chain.sequencer_feed.grace_s} if chain.sequencer_feed else {}
     try:
-        return GuardSettings.parse(settings.guards)
+        return GuardSettings.parse(own | settings.guards)
     except ConfigError as error:
         draft.add(("guards",), error.message)
         return GuardSettings()

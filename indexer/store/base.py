@@ -7,12 +7,16 @@ at all. Rows are found again by block; the rows of abandoned forks stay, superse
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from indexer.model import Address, BlockRef, Bucket, Flow, Found, Hash, Quote, Snapshot, State, Status, Token, Total
+from indexer.valuation.attribution import Ledger
+from indexer.valuation.rollup import Level
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,27 @@ class Store(ABC):
         """The last canonical snapshot at or before a block (default: the newest), with every line and quote.
 
         Equal to the one committed; its lines are in the order of token, owner and bucket, whatever order they came in.
+        """
+
+    @abstractmethod
+    async def replay(
+        self, deployment: str, from_block: int, to_block: int | None, use: Callable[[Iterator[Snapshot], Ledger], T]
+    ) -> T:
+        """What `use` makes of the canonical snapshots of a range, oldest first, and of the flows in it.
+
+        Each snapshot is as `snapshot` tells it, and what did not change is the same object in the next. All are of one
+        state of the store, and only one is in memory at a time. `use` runs in another thread and must not call the
+        store; the ledger answers for blocks of the range.
+        """
+
+    @abstractmethod
+    async def levels(
+        self, deployment: str, from_time: int = 0, to_time: int | None = None, bucket: Bucket = Bucket.BASE
+    ) -> list[Level]:
+        """What a bucket was worth at each canonical snapshot of a time, oldest first, and at the last one before it.
+
+        A snapshot without the bucket is worth nothing in it. A gap is a level without a value, and so is a snapshot in
+        which nothing of the bucket has one.
         """
 
     @abstractmethod
