@@ -21,7 +21,9 @@ from indexer.model import NATIVE, Address, Token
 from indexer.pricing.guards import GuardSettings
 from indexer.pricing.router import Route, Router
 from indexer.store.base import DeploymentRow
+from indexer.valuation.rules import NAMES
 from indexer.valuation.shared import Listing, SharedContract, shared_contracts
+from indexer.valuation.verdicts import QualitySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def assemble(draft: Draft, settings: Settings) -> Program:
         )
         for name, chain in settings.chains.items()
     }
+    _check_quality(draft, settings)
     draft.checked()
     return Program(settings, draft.file.parent, chains)
 
@@ -186,6 +189,13 @@ def _guards(draft: Draft, settings: Settings, chain: ChainSettings) -> GuardSett
     except ConfigError as error:
         draft.add(("guards",), error.message)
         return GuardSettings()
+
+
+def _check_quality(draft: Draft, settings: Settings) -> None:
+    try:
+        QualitySettings.parse(settings.quality, NAMES)
+    except ConfigError as error:
+        draft.add(("quality",), error.message)
 
 
 def _resolved(table: Mapping[str, Any], symbols: Mapping[str, Address], feeds: Mapping[str, FeedSettings]) -> Any:
