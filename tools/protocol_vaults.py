@@ -130,8 +130,8 @@ def _curator(row: Row) -> list[Reading]:
     made |= _makers(row.chain_id, "euler", euler)
     if not made:
         raise LeftOut("a curator's vaults of other makers")
-    blocks = [block for protocol, _, block in _factories(row.chain_id) if FACTORIES[protocol] in made]
-    return [Reading("curator", some("vaults", vaults) | made, min(blocks))]
+    blocks = [block for protocol, _, block in _factories(row.chain_id) if block and FACTORIES[protocol] in made]
+    return [Reading("curator", some("vaults", vaults) | made, min(blocks, default=0))]
 
 
 def _makers(chain_id: int, protocol: str, owners: list[Address]) -> dict[str, list[Address]]:

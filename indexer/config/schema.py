@@ -82,7 +82,8 @@ class ChainSettings(Model):
     """One chain: the catalog's row, and what the configuration says of it.
 
     `requests_per_second` is the most that each endpoint is asked; without it the pace is learned. `websocket` tells of
-    new heads sooner than polling does, and is never believed.
+    new heads sooner than polling does, and is never believed. Of `audit_one_in` snapshots whose blocks became final,
+    one is read again from another endpoint and compared; 0: none.
     """
 
     chain_id: int = Field(ge=1)
@@ -99,6 +100,7 @@ class ChainSettings(Model):
     every: Every = Cadence(seconds=300)
     timeout_s: float = Field(30, gt=0)
     poll_s: float | None = Field(None, gt=0)
+    audit_one_in: int = Field(20, ge=0)
 
     @field_validator("block_time_s", mode="before")
     @classmethod
@@ -176,6 +178,7 @@ class Settings(Model):
     feeds: dict[Name, dict[str, FeedSettings]] = Field(default_factory=dict)
     tokens: dict[Name, dict[Symbol, TokenSettings]] = Field(default_factory=dict)
     guards: dict[str, Any] = Field(default_factory=dict)
+    quality: dict[str, Any] = Field(default_factory=dict)
     select: Select = Select()
     protocols: tuple[DeploymentSettings, ...] = ()
 

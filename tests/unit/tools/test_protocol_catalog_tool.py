@@ -121,6 +121,38 @@ def test_owners_whose_tokens_a_web_service_names_are_asked_for_what_is_priced() 
         ("aave_v2_registry", {"data_helpers": [A], "v3": True}, ("aave_v3", {"data_provider": A})),
         ("aave_v2_registry", {"addresses_provider_registry": A}, ("aave_v2", {"registry": A})),
         ("compound_v2", {"comptroller": A, "cether": [B]}, ("compound_v2", {"comptroller": A, "native": [B]})),
+        (
+            "vault_token_balance",
+            {"vaults": [A], "token_fn": "address:want", "amount_fn": "balance"},
+            ("getter_vaults", {"vaults": [A], "asset": "want()(address)", "total": "balance()(uint256)"}),
+        ),
+        ("masterchef", {"masterchef": A, "native_tokens": [B]}, ("masterchef", {"chef": A, "own": [B]})),
+        (
+            "masterchef_vaults",
+            {
+                "masterchef": A,
+                "abis": {"poolInfo": "function p(uint256) view returns (address lpToken, address strategy)"},
+            },
+            (
+                "masterchef_vaults",
+                {"chef": A, "pool_info": "function p(uint256) view returns (address want, address strat)"},
+            ),
+        ),
+        (
+            "scalar_call",
+            {"targets": [A, B], "counted_as": [C], "sig": "total() returns (uint256)"},
+            (
+                "getter_amounts",
+                {"amounts": [{"contract": A, "token": C}, {"contract": B, "token": C}], "call": "total()(uint256)"},
+            ),
+        ),
+        ("token_supply", {"tokens": [A], "counted_as": "self"}, ("token_supply", {"tokens": [A]})),
+        (
+            "token_supply",
+            {"tokens": [A], "counted_as": [B]},
+            ("token_supply_as", {"tokens": [{"supply_of": A, "token": B}]}),
+        ),
+        ("curator", {"morpho_vaults": [A], "erc4626_vaults": [B, A]}, ("erc4626", {"vaults": [A, B]})),
     ],
 )
 def test_a_kind_of_the_registry_is_one_of_ours(kind: str, params: dict[str, Any], expected: object) -> None:
@@ -136,8 +168,14 @@ def test_a_kind_of_the_registry_is_one_of_ours(kind: str, params: dict[str, Any]
         (row("sum_tokens", {"owners": [A], "tokens": []}), "not in the registry"),
         (row("sum_tokens", {"owners": [A], "tokens": [B], "options": ["resolve_univ3_nft"]}), "NFTs"),
         (row("sum_tokens", {"owners": [A], "tokens": [B]}, code=True), "code, which the registry does not hold"),
-        (row("erc4626", {"vaults": [A], "token_fn": "want", "amount_fn": "balance"}), "not those of ERC-4626"),
-        (row("erc4626", {"vaults": [A], "token_fn": "asset", "amount_fn": "totalAssets"}, "staking"), "counts base"),
+        (row("gmx_v1", {"vault": A}, "staking"), "counts base"),
+        (row("masterchef", {"masterchef": A, "pool_info_abi": "function f(uint256) returns (uint256 x)"}), "its own"),
+        (row("masterchef_vaults", {"masterchef": A, "abis": {"want": "address:want"}}), "functions of its own"),
+        (
+            row("scalar_call", {"targets": [A, B, C], "counted_as": [A, B], "sig": "x() returns (uint256)"}),
+            "which token",
+        ),
+        (row("curator", {"silo_vault_owners": [A]}), "vaults of other makers"),
         (row("uniswap_v2", {"factory": A, "abis": {"allPairs": "function pools(uint256)"}}), "functions of its own"),
         (row("something_new", {}), "no kind reads it"),
     ],
@@ -145,6 +183,27 @@ def test_a_kind_of_the_registry_is_one_of_ours(kind: str, params: dict[str, Any]
 def test_a_row_that_cannot_be_read_as_it_was_meant_is_left_out_with_the_reason(one: Row, reason: str) -> None:
     with pytest.raises(LeftOut, match=reason):
         readings(one)
+
+
+def test_a_curators_vaults_are_those_of_the_factories_on_the_chain() -> None:
+    (one,) = readings(row("curator", {"morpho_vault_owners": [A], "euler_vault_owners": [B]}))
+    assert (one.kind, one.first_block) == ("curator", 18925584)
+    assert (one.params["morpho_owners"], one.params["morpho_v2_owners"], one.params["euler_owners"]) == ([A], [A], [B])
+    assert len(one.params["morpho_factories"]) == 2
+
+
+def test_a_function_that_can_only_pick_the_one_address_is_no_unknown_code() -> None:
+    params = {"masterchef": A, "pool_info_abi": "function poolInfo(uint256) view returns (address)"}
+    (one,) = readings(row("masterchef", params, code=True))
+    assert one.params == {"chef": A, "pool_info": params["pool_info_abi"]}
+    with pytest.raises(LeftOut, match="code"):
+        readings(
+            row(
+                "masterchef",
+                params | {"pool_info_abi": "function p(uint256) returns (address a, address b)"},
+                code=True,
+            )
+        )
 
 
 # Rows together
