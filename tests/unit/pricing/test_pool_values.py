@@ -88,3 +88,11 @@ def test_a_pool_of_three_is_valued_by_its_weights():
         [Fraction(50), Fraction(300), Fraction(20)], [Fraction(1, 2), Fraction(3, 10), Fraction(1, 5)], ONE
     )
     assert value([Fraction(10), ONE, Fraction(10)]) == 1000
+
+
+@given(skew=st.integers(1, 100), px=prices, py=prices)
+@settings(deadline=None)
+def test_trading_a_weighted_pool_a_hundredfold_does_not_move_its_fair_value(skew, px, py):
+    x, y = Fraction(10**6), Fraction(10**6)
+    before, after = eighty_twenty(x, y, px, py), eighty_twenty(x / skew, y * skew**4, px, py)  # x**0.8 * y**0.2 is kept
+    assert abs(after / before - 1) < Fraction(1, 10**30)
