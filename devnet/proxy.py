@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -76,14 +77,17 @@ class Rule:
 
 @dataclass
 class FaultProxy:
-    """A server on a free loopback port, started and stopped as an async context. `url` carries a key in its path."""
+    """A server on a free loopback port, started and stopped as an async context.
+
+    `url` carries a key in its path, another one for each proxy: nobody may print or store it.
+    """
 
     upstream: str
-    key: str = "CANARY-4f1d"
+    key: str = field(default_factory=lambda: f"CANARY-{secrets.token_hex(8)}", repr=False)
     rules: list[Rule] = field(default_factory=list)
     asked: list[Document] = field(default_factory=list)
     posts: int = 0
-    url: str = ""
+    url: str = field(default="", repr=False)
 
     async def __aenter__(self) -> Self:
         self._node, self._turn, self._idle, self._passing = aiohttp.ClientSession(), asyncio.Lock(), asyncio.Event(), 0

@@ -138,8 +138,7 @@ async def prepared(
         return change(text.replace("block_time_s = 1", f"{QUICK}\n{more}"))
 
     async with AsyncExitStack() as stack:
-        keys = [f"CANARY-{place}f1d" for place in range(endpoints)]
-        proxies = [await stack.enter_async_context(FaultProxy(world.net.url, key=key)) for key in keys]
+        proxies = [await stack.enter_async_context(FaultProxy(world.net.url)) for _ in range(endpoints)]
         config = configure(world, [*before, *(proxy.url for proxy in proxies)], both)
         store = await stack.enter_async_context(open_store(f"sqlite:///{config.with_suffix('.db')}"))
         await asyncio.to_thread(world.trade)
