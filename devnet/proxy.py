@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -77,7 +78,7 @@ class Rule:
 
 @dataclass
 class FaultProxy:
-    """A server on a free loopback port, started and stopped as an async context.
+    """A server on a free loopback port, started and stopped as an async context; over TLS where it has a context.
 
     `url` carries a key in its path, another one for each proxy: nobody may print or store it.
     """
@@ -87,6 +88,7 @@ class FaultProxy:
     rules: list[Rule] = field(default_factory=list)
     asked: list[Document] = field(default_factory=list)
     posts: int = 0
+    tls: ssl.SSLContext | None = None
     url: str = field(default="", repr=False)
 
     async def __aenter__(self) -> Self:
@@ -96,9 +98,9 @@ class FaultProxy:
         app.router.add_post("/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.tls).start()
         self.port = self._runner.addresses[0][1]
-        self.url = f"http://127.0.0.1:{self.port}/v3/{self.key}"
+        self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}/v3/{self.key}"
         return self
 
     async def __aexit__(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -127,18 +128,26 @@ class Trial:
 
 @asynccontextmanager
 async def prepared(
-    world: World, endpoints: int = 1, *, change: Callable[[str], str] = str, more: str = "", before: Sequence[str] = ()
+    world: World,
+    endpoints: int = 1,
+    *,
+    change: Callable[[str], str] = str,
+    more: str = "",
+    before: Sequence[str] = (),
+    over_tls: Sequence[ssl.SSLContext] = (),
 ) -> AsyncIterator[Trial]:
     """Proxies and a store; the daemon does not run yet.
 
-    `more` are further lines of the chain's configuration, `before` URLs that stand before those of the proxies.
+    `more` are further lines of the chain's configuration, `before` URLs that stand before those of the proxies;
+    the first proxies answer `over_tls` with these certificates.
     """
 
     def both(text: str) -> str:
         return change(text.replace("block_time_s = 1", f"{QUICK}\n{more}"))
 
     async with AsyncExitStack() as stack:
-        proxies = [await stack.enter_async_context(FaultProxy(world.net.url)) for _ in range(endpoints)]
+        plain = [None] * (endpoints - len(over_tls))
+        proxies = [await stack.enter_async_context(FaultProxy(world.net.url, tls=tls)) for tls in (*over_tls, *plain)]
         config = configure(world, [*before, *(proxy.url for proxy in proxies)], both)
         store = await stack.enter_async_context(open_store(f"sqlite:///{config.with_suffix('.db')}"))
         await asyncio.to_thread(world.trade)
