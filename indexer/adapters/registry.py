@@ -21,8 +21,14 @@ from indexer.errors import ConfigError, UnknownName, clean
 GROUP = "indexer.adapters"
 
 OURS = {
+    "aave_v2": "AaveV2",
     "aave_v3": "AaveV3",
+    "compound_v2": "CompoundV2",
+    "compound_v3": "CompoundV3",
     "erc4626": "Erc4626",
+    "euler_v2": "EulerV2",
+    "fraxlend": "Fraxlend",
+    "morpho_blue": "MorphoBlue",
     "token_balances": "TokenBalances",
     "uniswap_v2": "UniswapV2",
     "uniswap_v3": "UniswapV3",

@@ -7,7 +7,7 @@ so that whatever ends the process, the next start goes on behind the last block 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -18,13 +18,13 @@ from structlog.typing import FilteringBoundLogger
 
 from indexer.chain.follower import Advanced, Finalized, Reorged
 from indexer.errors import Permanent, WrongFork
-from indexer.model import BlockRef
+from indexer.model import BlockRef, Found
 from indexer.run.audit import Auditor
 from indexer.run.live import LiveChain, open_chain
 from indexer.run.patience import patiently
 from indexer.run.program import ChainProgram, Deployment, Program
 from indexer.run.report import log_snapshots
-from indexer.run.snapshot import Known, take
+from indexer.run.snapshot import Known, Taken, take
 from indexer.store.base import Commit, Store
 
 T = TypeVar("T")
@@ -134,7 +134,7 @@ class ChainDaemon:
         self, at: BlockRef, due: Sequence[Deployment], heads: Sequence[BlockRef], ancestor: BlockRef | None
     ) -> None:
         started = perf_counter()
-        taken = await self._patiently(lambda: take(self.chain, self.live.reader, at, due, self.known))
+        taken = await self._patiently(lambda: self._take(at, due))
         self.auditor.note(at)
         commit = taken.commit(self._progress(heads, ancestor))
         traffic = dict(self.live.pool.stats.requests)
@@ -151,10 +151,19 @@ class ChainDaemon:
     async def _first_points(self) -> None:
         """On an empty store, the last points that were due, so that there is something to see at once."""
         for at, due in await self.live.last_due(self.chain.deployments):
-            taken = await take(self.chain, self.live.reader, at, due, self.known)
+            taken = await self._take(at, due)
             self.auditor.note(at)
             await self._commit(taken.commit(Commit(self.chain.name)))
             self.known.learn(taken)
+
+    async def _take(self, at: BlockRef, due: Sequence[Deployment]) -> Taken:
+        return await take(
+            self.chain, self.live.reader, at, due, self.known, clock=self.live.clock, keep=self._keep_found
+        )
+
+    async def _keep_found(self, found: Mapping[str, Sequence[Found]]) -> None:
+        """What a large discovery found so far: a later start goes on from there."""
+        await self._commit(Commit(self.chain.name, found=found))
 
     async def _commit(self, commit: Commit) -> None:
         await self._patiently(lambda: self.store.commit(commit))

@@ -17,6 +17,7 @@ from indexer.store import tables as t
 from indexer.store.base import Commit, DeploymentRow
 from indexer.store.deltas import Memory
 from indexer.store.engine import insert
+from indexer.store.flows import FlowWriter, supersede
 from indexer.store.rows import block_columns, block_of, found_columns
 from indexer.store.series import Series
 from indexer.store.snapshots import CANONICAL
@@ -80,6 +81,8 @@ def write(connection: Connection, commit: Commit, memory: Memory) -> None:
         final_to = snapshot.at.number if commit.final else final_number
         series = Series(connection, memory, deployments[snapshot.deployment], chain.id, final_to)
         series.put(snapshot, replace=commit.replace)
+    for key in commit.flows.keys() | commit.covered.keys():
+        _write_flows(FlowWriter(connection, memory, deployments[key]), key, commit)
     _write_heads(connection, chain.id, commit)
     for key, found in commit.found.items():
         _write_found(connection, deployments[key], found)
@@ -93,7 +96,8 @@ def write(connection: Connection, commit: Commit, memory: Memory) -> None:
 
 
 def _deployments(connection: Connection, commit: Commit, chain_id: int) -> dict[str, int]:
-    named = {s.deployment for s in commit.snapshots} | {*commit.found, *commit.searched, *commit.cursors}
+    named = {*commit.flows, *commit.covered, *commit.found, *commit.searched, *commit.cursors}
+    named |= {s.deployment for s in commit.snapshots}
     d = t.deployment.c
     rows = connection.execute(select(d.key, d.id).where(d.chain_id == chain_id)).all() if named else []
     known = {key: row_id for key, row_id in rows}
@@ -119,11 +123,19 @@ def _supersede(connection: Connection, chain: Row[Any], ancestor: BlockRef) -> N
         connection.execute(update(table).where(table.c.snapshot_id.in_(ids)).values(live=False))
     connection.execute(update(t.snapshot).where(*above).values(state=State.SUPERSEDED.value))
     connection.execute(delete(t.found).where(t.found.c.deployment_id.in_(ours), t.found.c.block > ancestor.number))
+    supersede(connection, chain.id, ancestor)
     d = t.deployment
     of_chain = update(d).where(d.c.chain_id == chain.id)
     connection.execute(of_chain.where(d.c.searched > ancestor.number).values(searched=ancestor.number))
     back = of_chain.where(d.c.cursor_number > ancestor.number)
     connection.execute(back.values(block_columns(ancestor, "cursor_")))
+
+
+def _write_flows(writer: FlowWriter, key: str, commit: Commit) -> None:
+    if commit.flows.get(key):
+        writer.put(commit.flows[key])
+    for covered in commit.covered.get(key, ()):
+        writer.cover(covered)
 
 
 def _write_heads(connection: Connection, chain_id: int, commit: Commit) -> None:

@@ -117,7 +117,7 @@ async def index_each(config: Path, numbers: Iterable[int]) -> None:
         for number in numbers:
             at = await live.clock.block(number)
             assert at is not None
-            taken = await take(chain, live.reader, at, chain.deployments, known)
+            taken = await take(chain, live.reader, at, chain.deployments, known, clock=live.clock)
             await store.commit(taken.commit(Commit(chain.name)))
             known.learn(taken)
 

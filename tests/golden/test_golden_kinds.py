@@ -1,4 +1,4 @@
-"""Mainnet's own answers at real blocks -> the holdings that were worked out without the adapters.
+"""Recorded answers, of mainnet where there are any -> the holdings that were worked out without the adapters.
 
 Each file of `tests/data/golden` holds the raw answers, the parameters and the holdings, with the source of all three.
 """
@@ -15,7 +15,7 @@ from eth_hash.auto import keccak
 
 from indexer.adapters.registry import adapter, kinds, parse_params
 from indexer.model import BlockRef, Bucket, Found, Holding
-from indexer.reads.plan import Answer, Ask, Call, NativeBalance
+from indexer.reads.plan import Answer, Ask, Log, LogQuery, NativeBalance
 from indexer.testing import drive
 
 FILES = sorted((Path(__file__).parents[1] / "data" / "golden").glob("*.json"))
@@ -26,6 +26,10 @@ class Recorded:
 
     def __init__(self, golden: dict[str, Any]) -> None:
         self.native = {owner: int(amount) for owner, amount in golden["native"].items()}
+        self.logs = [
+            Log(**{**log, "topics": tuple(log["topics"]), "data": bytes.fromhex(log["data"][2:])})
+            for log in golden.get("logs", [])
+        ]
         self.raw = {
             (target, calldata(call)): bytes.fromhex(raw[2:])
             for target, calls in golden["answers"].items()
@@ -35,12 +39,19 @@ class Recorded:
     def __call__(self, ask: Ask) -> Answer:
         if isinstance(ask, NativeBalance):
             return self.native[ask.owner]
-        assert isinstance(ask, Call)
+        if isinstance(ask, LogQuery):
+            return [log for log in self.logs if ask.from_block <= log.block_number <= ask.to_block]
         return ask.function.decode(self.raw[ask.target, ask.data])
 
 
+def log_of(row: dict[str, Any]) -> Log:
+    return Log(**{**row, "topics": tuple(row["topics"]), "data": bytes.fromhex(row["data"][2:])})
+
+
 def calldata(call: str) -> bytes:
-    """`balanceOf(0xabc…)`, where values stand in place of types."""
+    """`balanceOf(0xabc…)`, where values stand in place of types; or the calldata itself, in hex."""
+    if call.startswith("0x"):
+        return bytes.fromhex(call[2:])
     name, _, rest = call.rstrip(")").partition("(")
     values = [value for value in rest.split(",") if value]
     signature = f"{name}({','.join('address' for _ in values)})"
@@ -57,7 +68,7 @@ def read(golden: dict[str, Any], at: BlockRef, *, with_discovery: bool) -> list[
     params = parse_params(golden["kind"], golden["params"])
     found: list[Found] = []
     if with_discovery:
-        found = drive(kind.discover(params, found, at.number, at), answers)
+        found = drive(kind.discover(params, found, 0, at), answers)
     return drive(kind.read(params, found, at), answers)
 
 
