@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Unpack
 
 import click
 
 from indexer.cli import barsheet, exact, page, sheet, why
 from indexer.cli.lastgood import LastGood, of_snapshot
 from indexer.cli.options import Options, Verb
+from indexer.cli.profiled import Definition, profile_options, show_profile, wanted
 from indexer.cli.stored import block_before, deployments_of, explained, points_of
 from indexer.cli.when import LATEST, CadenceType, Moment, MomentType, refuse_backwards
 from indexer.config.types import Cadence
@@ -40,6 +42,15 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """How it is to be shown: for people where it is neither JSON nor CSV."""
+
+    as_json: bool
+    as_csv: bool
+    everything: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """A stored snapshot, how final it is, and what its held prices were when they last were good."""
 
@@ -58,6 +69,7 @@ class Kept:
 @click.option(
     "--explain", is_flag=True, help="Every amount, price and answer of a snapshot; with --from why it changed."
 )
+@profile_options
 @click.option("--all", "everything", is_flag=True, help="Do not cut long tables.")
 @click.option("--json", "as_json", is_flag=True, help="JSON; numbers are exact decimal strings.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV, exact too; a series has a row a point, --at a row a holding.")
@@ -75,6 +87,7 @@ def show(
     everything: bool,
     as_json: bool,
     as_csv: bool,
+    **definition: Unpack[Definition],
 ) -> None:
     """Show what is stored of PROTOCOL: its series, one snapshot (--at, --explain), or why it changed.
 
@@ -86,55 +99,83 @@ def show(
     value counts as long as it held. --explain with --from or --to splits the change between two points into flow,
     price, yield, debt, scope, method and residual, which add up to it exactly.
 
+    --profile counts the stored readings of one moment under a named definition: base, gross, net, redeemable, llama,
+    verifiable, constant-price. PROTOCOL may then be `all`.
+
     \b
       tvl show aave-v3 --from -30d --every 1d
       tvl show aave-v3@ethereum --at 2026-01-01 --explain
       tvl show aave-v3 --explain --from -30d --to -1d
+      tvl show aave-v3 --profile net --against base
       tvl show aave-v3 --from 2026-01-01 --csv > aave.csv
     """
-    if as_json and as_csv:
+    _refuse_contradictions(start, end, at=at, every=every, explain=explain, forms=(as_json, as_csv))
+    if any(definition.values()):
+        if start or end or every or explain or as_csv or each:
+            raise click.UsageError("--profile shows one moment, as a page or as JSON: it takes --at, not a series.")
+        show_profile(options, wanted(protocol, at or LATEST, definition), everything, as_json)
+        return
+    asked = Asked(protocol, start, end, every, at or (LATEST if explain and not (start or end) else None), each)
+    form = Form(as_json, as_csv, everything)
+    if asked.at:
+        _echo_snapshots(asyncio.run(_snapshots(options, asked, asked.at)), explain, form)
+    elif explain:
+        _echo_why(options, asked, form)
+    else:
+        _echo_series(protocol, *asyncio.run(_series(options, asked)), form)
+
+
+def _refuse_contradictions(
+    start: Moment | None,
+    end: Moment | None,
+    *,
+    at: Moment | None,
+    every: Cadence | None,
+    explain: bool,
+    forms: tuple[bool, bool],
+) -> None:
+    if all(forms):
         raise click.UsageError("--json and --csv exclude each other.")
     if (at and (start or end)) or ((at or explain) and every):
         raise click.UsageError("--at and --explain exclude --every, and --at excludes --from and --to.")
     refuse_backwards(start, end)
-    if explain and (start or end):
-        _echo_why(options, protocol, start, end or LATEST, everything=everything, as_json=as_json)
-        return
-    asked = Asked(protocol, start, end, every, at or (LATEST if explain else None), each)
-    if asked.at:
-        snapshots = asyncio.run(_snapshots(options, asked, asked.at))
-        if as_json:
-            exact.echo_json([exact.snapshot(kept.one, kept.state, kept.last_good) for kept in snapshots])
-        elif as_csv:
-            sheet.echo_holdings_csv([kept.one for kept in snapshots])
-        else:
-            _echo_pages(snapshots, explain, everything)
-        return
-    series, timed = asyncio.run(_series(options, asked))
-    if as_json:
+
+
+def _echo_snapshots(snapshots: list[Kept], explain: bool, form: Form) -> None:
+    if form.as_json:
+        exact.echo_json([exact.snapshot(kept.one, kept.state, kept.last_good) for kept in snapshots])
+    elif form.as_csv:
+        sheet.echo_holdings_csv([kept.one for kept in snapshots])
+    else:
+        _echo_pages(snapshots, explain, form.everything)
+
+
+def _echo_series(protocol: str, series: Mapping[str, Series], timed: barsheet.Bars, form: Form) -> None:
+    if form.as_json:
         sheet.echo_series_json(protocol, series, timed)
-    elif as_csv:
+    elif form.as_csv:
         sheet.echo_series_csv(series)
     elif timed:
-        barsheet.echo_bars(timed, everything)
+        barsheet.echo_bars(timed, form.everything)
     else:
-        sheet.echo_series(series, everything)
+        sheet.echo_series(series, form.everything)
 
 
-def _echo_why(
-    options: Options, protocol: str, start: Moment | None, end: Moment, *, everything: bool, as_json: bool
-) -> None:
-    many = asyncio.run(_explained(options, protocol, start, end))
-    if as_json:
-        exact.echo_json(why.explained_json(protocol, many))
+def _echo_why(options: Options, asked: Asked, form: Form) -> None:
+    if form.as_csv:
+        raise click.UsageError("--explain with --from is a table or JSON: --csv shows a series or one snapshot.")
+    many = asyncio.run(_explained(options, asked))
+    if form.as_json:
+        exact.echo_json(why.explained_json(asked.protocol, many))
     else:
-        why.echo_explained(protocol, many, everything)
+        why.echo_explained(asked.protocol, many, form.everything)
 
 
-async def _explained(options: Options, protocol: str, start: Moment | None, end: Moment) -> list[Explained]:
+async def _explained(options: Options, asked: Asked) -> list[Explained]:
     options.log("error")
     async with options.store(options.settings()) as store:
-        return await explained(store, await deployments_of(store, protocol), start, end)
+        rows = await deployments_of(store, asked.protocol)
+        return await explained(store, rows, asked.start, asked.end or LATEST)
 
 
 def _echo_pages(snapshots: list[Kept], explain: bool, everything: bool) -> None:

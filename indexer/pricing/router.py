@@ -66,6 +66,11 @@ class Router:
         _refuse_unpriced(self._routes)
         _refuse_cycles(self._routes)
 
+    @property
+    def guards(self) -> GuardSettings:
+        """The thresholds that its quotes stand under."""
+        return self._guards
+
     def plan(self, tokens: Iterable[Address], at: BlockRef) -> Plan[dict[Address, Quote]]:
         """Quotes of those of `tokens` that have a route; the others are absent. HELD where no route can be trusted."""
         wanted = list(tokens)

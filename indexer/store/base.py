@@ -69,7 +69,12 @@ class Commit:
     `found` extends a deployment's discoveries (one found again keeps its place, and the lower block), and `searched`
     says up to which block they are complete: it moves back only by a reorg or with new parameters. `finalized` never
     moves back. `final` says that the snapshots' blocks are final, though the chain may not be followed that far.
-    `requests` is what the block cost, for `tvl status`.
+
+    With `replace`, snapshots take the place of what is stored of the same block, whatever that says: it becomes
+    superseded. For what an audit put right.
+
+    `requests` and `calls` are what the block cost, `traffic` the JSON-RPC requests by method since the daemon's start,
+    `audited` how many snapshots were compared with a second reading: all for `tvl status`.
     """
 
     chain: str
@@ -81,7 +86,11 @@ class Commit:
     cursors: Mapping[str, BlockRef] = field(default_factory=dict)
     finalized: BlockRef | None = None
     final: bool = False
+    replace: bool = False
     requests: int | None = None
+    calls: int | None = None
+    traffic: Mapping[str, int] | None = None
+    audited: int = 0
     flows: Mapping[str, Sequence[Flow]] = field(default_factory=dict)
     covered: Mapping[str, Sequence[Covered]] = field(default_factory=dict)
 
@@ -100,12 +109,21 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class ChainState:
-    """Where a chain stands in the store. `head` is the last followed block; `requests` what its last commit cost."""
+    """Where a chain stands in the store.
+
+    `head` is the last followed block, `requests` and `calls` what its last snapshots cost, `traffic` the JSON-RPC
+    requests by method since the daemon's last start. `audited` snapshots were read a second time, ever; `corrected` of
+    them did not say the same and were replaced.
+    """
 
     chain: str
-    head: BlockRef | None
-    finalized: BlockRef | None
-    requests: int | None
+    head: BlockRef | None = None
+    finalized: BlockRef | None = None
+    requests: int | None = None
+    calls: int | None = None
+    traffic: Mapping[str, int] = field(default_factory=dict)
+    audited: int = 0
+    corrected: int = 0
 
 
 class Store(ABC):
