@@ -137,3 +137,17 @@ def spread(pool: Pool, answer: Answer) -> Sequence[Answer]:
     if isinstance(pool.tokens, Failed):
         return ()
     return [answer] * len(pool.tokens) if isinstance(answer, Failed) else list(answer)[: len(pool.tokens)]
+
+
+def told_holdings(pool: Address, tokens: Answer, amounts: Answer) -> list[Holding]:
+    """What a pool, or its vault, says that it holds: lists of tokens and of amounts, of one length.
+
+    A share of the pool's own is no holding of it. A token named twice, or lists that do not match, are malformed.
+    """
+    named = tokens if isinstance(tokens, Failed) else different_tokens(tokens)
+    if isinstance(named, Failed) or isinstance(amounts, Failed):
+        return [unidentified(pool, named if isinstance(named, Failed) else amounts)]
+    if len(named) != len(amounts):
+        return [unidentified(pool, Failed(Status.MALFORMED, f"names {len(named)} tokens and {len(amounts)} amounts"))]
+    pairs = zip(named, amounts, strict=True)
+    return [holding(token, pool, amount, receipt=pool) for token, amount in pairs if token != pool]

@@ -22,10 +22,14 @@ GROUP = "indexer.adapters"
 
 OURS = {
     "aave_v3": "AaveV3",
+    "balancer_v1": "BalancerV1",
+    "balancer_v2": "BalancerV2",
+    "balancer_v3": "BalancerV3",
     "erc4626": "Erc4626",
     "token_balances": "TokenBalances",
     "uniswap_v2": "UniswapV2",
     "uniswap_v3": "UniswapV3",
+    "uniswap_v4": "UniswapV4",
 }
 """Kind, which is its module's name too, and the adapter's class."""
 

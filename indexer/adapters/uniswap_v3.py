@@ -106,7 +106,7 @@ _FACTORIES: dict[str, Callable[[Address], Logged]] = {
 }
 
 
-def _found(values: tuple[Any, ...], block: int) -> Found:
+def _found(values: tuple[Any, ...], block: int) -> list[Found]:
     """The tokens stand first in all of these events, and the pool last."""
     token0, token1, *_, pool = values
-    return Found(pool, block, pool_data(pool, different_tokens((token0, token1))))
+    return [Found(pool, block, pool_data(pool, different_tokens((token0, token1))))]

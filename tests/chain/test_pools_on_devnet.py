@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from devnet import Devnet
-from devnet.protocols import algebra
+from devnet.protocols import algebra, balancer_v2, uniswap_v4
 from devnet.protocols.tokens import deploy_tokens
 from indexer.adapters.registry import adapter, parse_params
-from indexer.model import Found, Holding, Status
+from indexer.errors import CallFailed
+from indexer.model import NATIVE, Found, Holding, Status
 from indexer.testing import drive
 from tests.chain.plain_calls import PlainAnswers, block
 
@@ -63,3 +64,75 @@ def test_algebra_announces_its_pools_in_its_own_way(chain: Chain) -> None:
     expected = {(dai, first): 10**18, (usdc, first): 2 * 10**6}
     assert amounts(chain.read("uniswap_v3", params, before)) == expected
     assert amounts(chain.read("uniswap_v3", params)) == {**expected, (link, second): 5, (usdc, second): 7}
+
+
+def test_the_vaults_books_are_counted_without_own_shares_gifts_and_what_users_keep_there(chain: Chain) -> None:
+    net, user = chain.net, chain.net.accounts[1]
+    there = balancer_v2.deploy_balancer_v2(net, chain.tokens["WETH"])
+    tokens = sorted(chain.tokens[name] for name in ("DAI", "USDC", "LINK"))
+    for token in tokens:
+        net.send(token, "mint(address,uint256)", user, 10**30)
+    weighted = balancer_v2.create_weighted(net, there, tokens, (5 * 10**17, 3 * 10**17, 2 * 10**17))
+    before = net.block_number()
+    stable = balancer_v2.create_stable(net, there, tokens[:2])
+    balancer_v2.join(net, there, weighted, (10**21, 10**22, 10**23), sender=user)
+    stable_tokens = net.call(there.vault, BOOKS, bytes.fromhex(stable[2:]))[0]
+    assert stable[:42] in stable_tokens
+    balancer_v2.join(net, there, stable, [10**20] * 3, sender=user)
+    net.send(tokens[0], "transfer(address,uint256)", there.vault, 777, sender=user)
+    net.transact(there.vault, KEEP, [(0, tokens[1], 555, user, user)], sender=user)
+    deposited = {(token, weighted[:42]): 10**n for token, n in zip(tokens, (21, 22, 23), strict=True)}
+    deposited |= {(token, stable[:42]): 10**20 for token in tokens[:2]}
+    holdings = chain.read("balancer_v2", {"vault": there.vault})
+    assert amounts(holdings) == deposited == from_books(net, there.vault, (weighted, stable))
+    assert {(h.owner, h.receipt) for h in holdings} == {(pool[:42], pool[:42]) for pool in (weighted, stable)}
+    listed = chain.read("balancer_v2", {"vault": there.vault, "pools": [weighted]})
+    assert amounts(listed) == {key: amount for key, amount in deposited.items() if key[1] == weighted[:42]}
+    early = amounts(chain.read("balancer_v2", {"vault": there.vault}, before))
+    assert early == {(token, weighted[:42]): 0 for token in tokens}
+
+
+BOOKS = "getPoolTokens(bytes32)(address[],uint256[],uint256)"
+KEEP = "manageUserBalance((uint8,address,uint256,address,address)[])"
+
+
+def from_books(net: Devnet, vault: str, pools: tuple[str, ...]) -> Amounts:
+    """What the Vault says of each pool, without the pool's own share."""
+    said = {pool: net.call(vault, BOOKS, bytes.fromhex(pool[2:])) for pool in pools}
+    return {
+        (token, pool[:42]): amount
+        for pool, (tokens, balances, _) in said.items()
+        for token, amount in zip(tokens, balances, strict=True)
+        if token != pool[:42]
+    }
+
+
+def test_a_vault_that_is_none_is_an_error(chain: Chain) -> None:
+    with pytest.raises(CallFailed, match="no Balancer V2 contract"):
+        chain.read("balancer_v2", {"vault": chain.tokens["DAI"]})
+    with pytest.raises(CallFailed, match="no Uniswap V4 contract"):
+        chain.read("uniswap_v4", {"pool_manager": chain.net.accounts[3]})
+
+
+def test_the_pool_manager_holds_the_currencies_of_all_pools_and_ether(chain: Chain) -> None:
+    net = chain.net
+    first, second, third = sorted(chain.tokens[name] for name in ("DAI", "USDC", "LINK"))
+    manager = uniswap_v4.deploy_uniswap_v4(net)
+    net.mine()
+    uniswap_v4.initialize(net, manager, NATIVE, first)
+    net.mine()
+    before = net.block_number()
+    uniswap_v4.initialize(net, manager, first, second)
+    uniswap_v4.initialize(net, manager, first, second, fee=500)
+    for token, amount in ((first, 11), (second, 22), (third, 33)):
+        net.send(token, "mint(address,uint256)", manager, amount)
+    net.mine()
+    net.rpc("anvil_setBalance", manager, hex(44))
+    net.mine()
+    params = {"pool_manager": manager}
+    assert amounts(chain.read("uniswap_v4", params)) == {
+        (NATIVE, manager): 44,
+        (first, manager): 11,
+        (second, manager): 22,
+    }
+    assert amounts(chain.read("uniswap_v4", params, before)) == {(NATIVE, manager): 0, (first, manager): 0}
