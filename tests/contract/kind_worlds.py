@@ -12,6 +12,7 @@ from typing import Any
 from eth_abi import encode
 from eth_hash.auto import keccak
 
+from indexer.adapters.curve import ETHER
 from indexer.model import NATIVE, Address, BlockRef, Hash, Status
 from indexer.reads.plan import Answer, Ask, Call, Failed, Log, LogQuery, NativeBalance
 from indexer.reads.types import split_types
@@ -148,6 +149,58 @@ def announced(i: int, signature: str, indexed: int, values: list[Any]) -> Log:
     return Log(FACTORY, tuple(topics), data, created_in, Hash("0x" + "1" * 64), Hash("0x" + "2" * 64), i)
 
 
+def lb_world(number: int) -> World:
+    """Both versions' names for the same answers."""
+    count = 3 if number < LATE else 5
+
+    def reserves(call: Call) -> Answer:
+        return amount(number, call.target, "x"), amount(number, call.target, "y")
+
+    pairs = {
+        pair: {
+            **dict.fromkeys(("getTokenX", "tokenX"), TOKENS[i % 3]),
+            **dict.fromkeys(("getTokenY", "tokenY"), TOKENS[i % 3 + 1]),
+            "getReserves": reserves,
+            "getReservesAndId": lambda call: (*reserves(call), 8_388_608),
+        }
+        for i, pair in enumerate(POOLS[:count])
+    }
+    item = dict.fromkeys(("getLBPairAtIndex", "allLBPairs"), lambda call: numbered(argument(call), count))
+    return World({**pairs, FACTORY: {"getNumberOfLBPairs": count, **item}}, number)
+
+
+def curve_world(number: int) -> World:
+    """Pools of ether and two tokens. The registry pads its lists with zeros to eight."""
+    count = 3 if number < LATE else 5
+
+    def coins(pool: Address) -> list[Address]:
+        return [ETHER, *two(POOLS.index(pool))]
+
+    def balances(pool: Address) -> list[int]:
+        return [amount(number, pool, coin) for coin in coins(pool)]
+
+    def at(many: Callable[[Address], list[Any]]) -> Callable[[Call], Answer]:
+        return lambda call: many(call.target)[i] if (i := argument(call)) < 3 else Failed(Status.HELD, "reverted")
+
+    def padded(many: Callable[[Address], list[Any]]) -> Callable[[Call], Answer]:
+        def answer(call: Call) -> Answer:
+            pool = addr(argument(call))
+            told = [*many(pool), *[0] * 5] if pool in POOLS else [0] * 8
+            return b"".join(int(str(item), 0).to_bytes(32, "big") for item in told)
+
+        return answer
+
+    pools = {pool: {"coins": at(coins), "balances": at(balances)} for pool in POOLS[:count]}
+    registry = {
+        "pool_count": count,
+        "pool_list": lambda call: numbered(argument(call), count),
+        "get_coins": padded(coins),
+        "get_balances": padded(balances),
+        "get_lp_token": OWNERS[0],
+    }
+    return World({**pools, FACTORY: registry}, number)
+
+
 def balancer_v1_world(number: int) -> World:
     pools = {
         pool: {
@@ -247,6 +300,11 @@ CASES = [
     Case("algebra", "uniswap_v3", {"factory": FACTORY, "events": "algebra"}, algebra_world),
     Case("slipstream", "uniswap_v3", {"factory": FACTORY, "events": "slipstream"}, slipstream_world),
     Case("v3 pools", "uniswap_v3", {"pools": POOLS[:3]}, v3_world),
+    Case("liquidity book", "trader_joe_lb", {"factory": FACTORY}, lb_world),
+    Case("liquidity book 2.0", "trader_joe_lb", {"factory": FACTORY, "version": "2.0"}, lb_world),
+    Case("liquidity book pairs", "trader_joe_lb", {"pairs": POOLS[:3]}, lb_world),
+    Case("curve", "curve", {"factory": FACTORY}, curve_world),
+    Case("curve pools", "curve", {"pools": POOLS[:3]}, curve_world),
     Case("balancer v1", "balancer_v1", {"factory": FACTORY}, balancer_v1_world),
     Case("balancer v1 pools", "balancer_v1", {"pools": POOLS[:3]}, balancer_v1_world),
     Case("balancer v2", "balancer_v2", {"vault": FACTORY}, balancer_v2_world),
