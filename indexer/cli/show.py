@@ -8,16 +8,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Unpack
 
 import click
 
 from indexer.cli import exact, page, sheet
+from indexer.cli.lastgood import LastGood, of_snapshot
 from indexer.cli.options import Options, Verb
+from indexer.cli.profiled import Definition, profile_options, show_profile, wanted
 from indexer.cli.stored import block_before, deployments_of, points_of
 from indexer.cli.when import LATEST, CadenceType, Moment, MomentType, refuse_backwards
 from indexer.config.types import Cadence
 from indexer.errors import UnknownName
-from indexer.model import Snapshot, State
+from indexer.model import Address, Snapshot, State
 from indexer.run.series import Series, combine, row, thin
 from indexer.store.base import DeploymentRow, Point, Store
 
@@ -37,6 +40,15 @@ class Asked:
     each: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A stored snapshot, how final it is, and what its held prices were when they last were good."""
+
+    one: Snapshot
+    state: State
+    last_good: Mapping[Address, LastGood]
+
+
 @click.command("show", cls=Verb)
 @click.argument("protocol")
 @click.option("--from", "start", type=MomentType(), metavar="WHEN", help="First point: a block, a date, or -90d.")
@@ -45,6 +57,7 @@ class Asked:
 @click.option("--each", is_flag=True, help="Each deployment by itself, instead of their sum.")
 @click.option("--at", type=MomentType(), metavar="WHEN", help="One snapshot: the last at or before WHEN.")
 @click.option("--explain", is_flag=True, help="With --at (default: latest): every amount, price and on-chain answer.")
+@profile_options
 @click.option("--all", "everything", is_flag=True, help="Do not cut long tables.")
 @click.option("--json", "as_json", is_flag=True, help="JSON; numbers are exact decimal strings.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV, exact too; a series has a row a point, --at a row a holding.")
@@ -62,6 +75,7 @@ def show(
     everything: bool,
     as_json: bool,
     as_csv: bool,
+    **definition: Unpack[Definition],
 ) -> None:
     """Show what is stored of PROTOCOL: its series, or one snapshot (--at, --explain).
 
@@ -69,9 +83,13 @@ def show(
     their sum, hour by hour unless --every says otherwise, and only at points at which each of them has a number; how
     many had to be left out is told. --each shows them one by one.
 
+    --profile counts the stored readings of one moment under a named definition: base, gross, net, redeemable, llama,
+    verifiable, constant-price. PROTOCOL may then be `all`.
+
     \b
       tvl show aave-v3 --from -30d --every 1d
       tvl show aave-v3@ethereum --at 2026-01-01 --explain
+      tvl show aave-v3 --profile net --against base
       tvl show aave-v3 --from 2026-01-01 --csv > aave.csv
     """
     if as_json and as_csv:
@@ -79,13 +97,18 @@ def show(
     if (at or explain) and (start or end or every):
         raise click.UsageError("--at and --explain show one snapshot: they exclude --from, --to and --every.")
     refuse_backwards(start, end)
+    if any(definition.values()):
+        if start or end or every or explain or as_csv or each:
+            raise click.UsageError("--profile shows one moment, as a page or as JSON: it takes --at, not a series.")
+        show_profile(options, wanted(protocol, at or LATEST, definition), everything, as_json)
+        return
     asked = Asked(protocol, start, end, every, at or (LATEST if explain else None), each)
     if asked.at:
         snapshots = asyncio.run(_snapshots(options, asked, asked.at))
         if as_json:
-            exact.echo_json([exact.snapshot(one, state) for one, state in snapshots])
+            exact.echo_json([exact.snapshot(kept.one, kept.state, kept.last_good) for kept in snapshots])
         elif as_csv:
-            sheet.echo_holdings_csv([one for one, _ in snapshots])
+            sheet.echo_holdings_csv([kept.one for kept in snapshots])
         else:
             _echo_pages(snapshots, explain, everything)
         return
@@ -98,21 +121,21 @@ def show(
         sheet.echo_series(series, everything)
 
 
-def _echo_pages(snapshots: list[tuple[Snapshot, State]], explain: bool, everything: bool) -> None:
-    for one, state in snapshots:
-        page.echo_snapshot(one, state, everything=everything)
+def _echo_pages(snapshots: list[Kept], explain: bool, everything: bool) -> None:
+    for kept in snapshots:
+        page.echo_snapshot(kept.one, kept.state, kept.last_good, everything=everything)
         if explain:
             click.echo()
-            page.echo_factors(one)
+            page.echo_factors(kept.one)
         click.echo()
 
 
-async def _snapshots(options: Options, asked: Asked, at: Moment) -> list[tuple[Snapshot, State]]:
+async def _snapshots(options: Options, asked: Asked, at: Moment) -> list[Kept]:
     """The snapshot of each deployment at the moment. Raises UnknownName where none has one."""
     options.log("error")
     async with options.store(options.settings()) as store:
         rows = await deployments_of(store, asked.protocol)
-        found = [pair for row in rows if (pair := await _snapshot(store, row, at))]
+        found = [kept for row in rows if (kept := await _snapshot(store, row, at))]
     if not found:
         raise UnknownName(
             f"nothing of {asked.protocol} is stored at or before {at.text}", hint="`tvl status` tells what is stored."
@@ -120,13 +143,13 @@ async def _snapshots(options: Options, asked: Asked, at: Moment) -> list[tuple[S
     return found
 
 
-async def _snapshot(store: Store, row: DeploymentRow, at: Moment) -> tuple[Snapshot, State] | None:
+async def _snapshot(store: Store, row: DeploymentRow, at: Moment) -> Kept | None:
     number = await block_before(store, row.key, at)
     one = await store.snapshot(row.key, number) if number is not None else None
     if one is None:
         return None
     (point,) = await store.series(row.key, one.at.number, one.at.number)
-    return one, point.state
+    return Kept(one, point.state, await of_snapshot(store, row.chain, one))
 
 
 async def _series(options: Options, asked: Asked) -> Mapping[str, Series]:

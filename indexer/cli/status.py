@@ -8,25 +8,56 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from indexer.cli import exact
+from indexer.cli.lastgood import LastGood, of_snapshot
 from indexer.cli.options import Options, Verb
 from indexer.cli.table import echo_table, numbers, status_cell, words
-from indexer.cli.text import duration, total_usd
-from indexer.model import Bucket, Status
+from indexer.cli.text import duration, short, total_usd
+from indexer.config.types import checksum
+from indexer.model import Address, BlockRef, Bucket, Quote, Snapshot, Status
 from indexer.store.base import ChainState, DeploymentRow, Point, Store
+
+if TYPE_CHECKING:
+    from indexer.config.schema import Settings
+    from indexer.pricing.guards import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPrice:
+    """A price that the last snapshot holds back, and what it was when it last was good."""
+
+    quote: Quote
+    symbol: str
+    at: BlockRef
+    last: LastGood | None
+
+
+@dataclass(frozen=True, slots=True)
+class ThinPrice:
+    """A token of which a chain's deployments together hold too much for the pool that prices it."""
+
+    chain: str
+    token: Address
+    symbol: str
+    deployments: int
+    finding: Finding
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a deployment stands: its last point, and its stored snapshots counted by status."""
+    """Where a deployment stands: its last point, its snapshots counted by status, and its held prices."""
 
     deployment: DeploymentRow
     last: Point | None
     counts: Counter[Status]
+    held: Sequence[HeldPrice] = ()
+    newest: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +67,7 @@ class Report:
     now: int
     chains: list[ChainState]
     standings: list[Standing]
+    thin: list[ThinPrice]
 
 
 @click.command("status", cls=Verb)
@@ -57,6 +89,8 @@ def status(options: Options, as_json: bool) -> None:
     _echo_chains(report)
     click.echo()
     _echo_standings(report)
+    _echo_held_prices(report)
+    _echo_thin_prices(report)
 
 
 async def _report(options: Options) -> Report:
@@ -66,7 +100,24 @@ async def _report(options: Options) -> Report:
         rows = await store.deployments()
         names = dict.fromkeys([*settings.chains, *(row.chain for row in rows)])
         chains = [await store.chain_state(name) for name in names]
-        return Report(int(time.time()), chains, [await _standing(store, row) for row in rows])
+        standings = [await _standing(store, row) for row in rows]
+    return Report(int(time.time()), chains, standings, _thin_prices(settings, standings))
+
+
+def _thin_prices(settings: Settings, standings: Sequence[Standing]) -> list[ThinPrice]:
+    from indexer.cli.backing import heaps
+    from indexer.pricing.guards import GuardSettings
+
+    guards = GuardSettings.parse(settings.guards)
+    by_chain: dict[str, list[Snapshot]] = {}
+    for one in standings:
+        by_chain.setdefault(one.deployment.chain, []).extend([one.newest] if one.newest else [])
+    return [
+        ThinPrice(chain, token, heap.symbol, heap.deployments, finding)
+        for chain, newest in by_chain.items()
+        for token, heap in heaps(newest).items()
+        if (finding := heap.finding(guards))
+    ]
 
 
 async def _standing(store: Store, row: DeploymentRow) -> Standing:
@@ -76,7 +127,17 @@ async def _standing(store: Store, row: DeploymentRow) -> Standing:
     number = newest.at.number
     (last,) = await store.series(row.key, number, number)
     present = await store.present(row.key, 0, number)
-    return Standing(row, last, Counter(status for _, status in present.values()))
+    counts = Counter(status for _, status in present.values())
+    return Standing(row, last, counts, await _held_prices(store, row.chain, newest), newest)
+
+
+async def _held_prices(store: Store, chain: str, one: Snapshot) -> list[HeldPrice]:
+    last = await of_snapshot(store, chain, one)
+    return [
+        HeldPrice(quote, one.tokens[token].symbol, one.at, last.get(token))
+        for token, quote in one.quotes.items()
+        if quote.price is None
+    ]
 
 
 def _echo_chains(report: Report) -> None:
@@ -115,6 +176,29 @@ def _echo_standings(report: Report) -> None:
     echo_table([*named, *numbers("snapshots", "gaps", "held"), *words("reason")], rows)
 
 
+def _echo_held_prices(report: Report) -> None:
+    """Each token once a chain, though many deployments hold it."""
+    held = {(one.deployment.chain, price.quote.token): price for one in report.standings for price in one.held}
+    if held:
+        click.echo()
+        click.secho("Held prices", bold=True)
+        rows = [
+            [chain, price.symbol or short(token), price.last.text(price.at) if price.last else "-", price.quote.reason]
+            for (chain, token), price in held.items()
+        ]
+        echo_table(words("chain", "token", "last good", "reason"), rows)
+
+
+def _echo_thin_prices(report: Report) -> None:
+    if report.thin:
+        click.echo()
+        click.secho("Held at prices with too little behind them", bold=True)
+        rows = [
+            [one.chain, one.symbol or short(one.token), str(one.deployments), one.finding.reason] for one in report.thin
+        ]
+        echo_table([*words("chain", "token"), *numbers("deployments"), *words("")], rows)
+
+
 def _json(report: Report) -> exact.Json:
     return {
         "now": report.now,
@@ -127,6 +211,17 @@ def _json(report: Report) -> exact.Json:
                 "requests": chain.requests,
             }
             for chain in report.chains
+        ],
+        "thin_prices": [
+            {
+                "chain": one.chain,
+                "token": checksum(one.token),
+                "symbol": one.symbol,
+                "deployments": one.deployments,
+                "reason": one.finding.reason,
+                "beyond_hold": one.finding.hold,
+            }
+            for one in report.thin
         ],
         "deployments": [_standing_json(one, report.now) for one in report.standings],
     }
@@ -148,4 +243,9 @@ def _standing_json(one: Standing, now: int) -> exact.Json:
         "snapshots": one.counts.total(),
         "gaps": one.counts[Status.GAP],
         "held": one.counts[Status.HELD],
+        "held_prices": [
+            exact.quote(price.quote, price.symbol, price.at)
+            | {"last_good": price.last.json(price.at) if price.last else None}
+            for price in one.held
+        ],
     }

@@ -51,3 +51,15 @@ async def _newest(store: Store, deployment: str, points: Sequence[Point], last: 
 
 def _within(timestamp: int, since: int | None, until: int | None) -> bool:
     return (since is None or timestamp >= since) and (until is None or timestamp <= until)
+
+
+async def time_at(store: Store, rows: Sequence[DeploymentRow], moment: Moment) -> int | None:
+    """A moment as seconds since 1970; None for the latest. A block is one of these deployments'. Raises UnknownName."""
+    if moment.timestamp is not None:
+        return moment.timestamp
+    if moment.block is None and moment.ago_s is None:
+        return None
+    found = [one.at.timestamp for row in rows if (one := await store.snapshot(row.key, moment.block))]
+    if not found:
+        raise UnknownName(f"nothing is stored at or before {moment.text}", hint="`tvl status` tells what is stored.")
+    return max(found) - (moment.ago_s or 0)

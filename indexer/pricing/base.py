@@ -65,8 +65,10 @@ class Reading:
 
     `combine` turns the exact USD prices of the tokens in `of` (in that order; none for a USD feed) into the exact USD
     price of one whole token; it does not fall when a price rises. `tolerance` is the relative half-width the source
-    itself admits (deviation threshold, confidence), as a fraction of the price. `checks` are what the guards have to
-    judge. `problems` are reasons not to trust it (hold); `flags` are reasons to look.
+    itself admits (deviation threshold, confidence), as a fraction of the price. `depth` is what stands on the other
+    side of a market that gave the rate, in whole tokens of the one in `of`; None where the rate is no market's.
+    `checks` are what the guards have to judge. `problems` are reasons not to trust it (hold); `flags` are reasons to
+    look.
     """
 
     combine: Callable[[Sequence[Fraction]], Fraction]
@@ -75,6 +77,7 @@ class Reading:
     steps: tuple[Step, ...]
     label: str
     tolerance: Fraction = Fraction(0)
+    depth: Fraction | None = None
     checks: tuple[Check, ...] = ()
     problems: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
@@ -102,6 +105,14 @@ class Oracle(ABC, Generic[P]):
     @abstractmethod
     def read(self, token: Address, params: P, at: BlockRef) -> Plan[Reading]:
         """The reading of `token` at `at`. Raises CallFailed (with a reason) where the source gives none."""
+
+    def earlier(self, params: P, step: Step, at: BlockRef) -> Plan[list[Reading]]:
+        """What the source answered up to `step`, the newest first, to be shown beside a price that is held.
+
+        Default: nothing. For sources that keep their past answers where a call can reach them.
+        """
+        yield from ()
+        return []
 
 
 def times(rate: Fraction) -> Callable[[Sequence[Fraction]], Fraction]:

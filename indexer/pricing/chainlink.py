@@ -6,14 +6,16 @@ https://docs.chain.link/data-feeds/api-reference
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 from pydantic import Field
 
+from indexer.errors import clean
 from indexer.model import Address, BlockRef, Step
 from indexer.pricing.base import ContractAddress, Oracle, Reading, scale_of, scaled
 from indexer.pricing.feeds import DeviatingParams, feed_reading
-from indexer.pricing.guards import Bounded, Check, Decimals, Described
+from indexer.pricing.guards import Bounded, Check, Decimals, Described, Phased
 from indexer.reads.abi import interface
 from indexer.reads.plan import Answer, Ask, Failed, Plan, address, need
 
@@ -47,11 +49,57 @@ class Chainlink(Oracle[ChainlinkParams]):
         bounds = yield from _aggregator_bounds(params, answer, scale)
         checks = (
             Decimals(scale, params.decimals),
+            Phased(round_id),
             *bounds,
             *(Described(need(text), params.pair or "") for text in described),
         )
         step = Step(self.kind, params.feed, answer, scale, updated_at, round_id)
         return feed_reading(self.label(params), params, step, params.tolerance, checks)
+
+    def earlier(self, params: ChainlinkParams, step: Step, at: BlockRef) -> Plan[list[Reading]]:
+        """One round of calls: its rounds of the same phase, `step`'s own first."""
+        answers = yield [interface("aggregator_v3").getRoundData(params.feed, n) for n in _rounds_up_to(step.round)]
+        steps = [
+            Step(self.kind, params.feed, answer[1], step.decimals, answer[3], answer[0])
+            for answer in answers
+            if not isinstance(answer, Failed)
+        ]
+        scale = Decimals(step.decimals, params.decimals)
+        return [feed_reading(self.label(params), params, one, params.tolerance, (scale,)) for one in steps]
+
+
+def differences(rows: Mapping[str, tuple[Address, int]]) -> Plan[dict[str, str]]:
+    """Feeds by the name and decimals they are configured with -> what each says otherwise; none where all is well.
+
+    One round of calls. Blanks, case and the marks between two tokens do not count in a name.
+    """
+    feed = interface("aggregator_v3")
+    answers = yield [ask(address) for address, _ in rows.values() for ask in (feed.description, feed.decimals)]
+    pairs = zip(answers[::2], answers[1::2], strict=True)
+    told = {name: _difference(name, rows[name][1], *said) for name, said in zip(rows, pairs, strict=True)}
+    return {name: sentence for name, sentence in told.items() if sentence}
+
+
+def _difference(name: str, decimals: int, described: Answer, scale: Answer) -> str:
+    failed = [answer.reason for answer in (described, scale) if isinstance(answer, Failed)]
+    if failed:
+        return f"does not describe itself: {failed[0]}"
+    told = [] if _letters(described) == _letters(name) else [f"describes itself as {clean(described, 64)!r}"]
+    return ", ".join([*told, *([f"has {scale} decimals, {decimals} configured"] if scale != decimals else [])])
+
+
+def _letters(text: str) -> str:
+    return "".join(char for char in text.casefold() if char.isalnum())
+
+
+ROUNDS_BACK = 16
+"""How many rounds are looked at for a last good answer: at an update a minute, a quarter of an hour."""
+
+
+def _rounds_up_to(round_id: int) -> list[int]:
+    """The round and those before it; never across a phase, whose rounds are counted from 1."""
+    in_phase = round_id % 2**64
+    return [round_id - back for back in range(min(ROUNDS_BACK, in_phase))]
 
 
 def _asks(params: ChainlinkParams) -> list[Ask]:

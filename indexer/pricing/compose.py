@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 from typing import TypeAlias, TypeVar
 
 from indexer.errors import CallFailed, clean
@@ -16,7 +17,7 @@ from indexer.model import Address, BlockRef, Grade, Quote, Status, Step
 from indexer.pricing.base import Reading
 from indexer.pricing.gather import Outcome
 from indexer.pricing.guards import Diverging, GuardSettings, judge
-from indexer.units import UINT256_MAX, to_price
+from indexer.units import UINT256_MAX, USD_DECIMALS, to_price
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a token: its quote, the exact price behind it (None where held), and every route tried."""
+    """What became of a token: its quote, the exact price behind it (None where held), and every route tried.
+
+    `taken` is the place of the first good route among them, also where its price is then held; None where none is.
+    """
 
     quote: Quote
     exact: Priced | None
     candidates: tuple[Candidate, ...]
+    taken: int | None = None
 
 
 def attempt(label: str, outcome: Outcome[Reading], known: Mapping[Address, Settled]) -> Try:
@@ -99,9 +104,27 @@ def _composed(reading: Reading, parts: Sequence[Priced]) -> Try:
         high=high * (1 + reading.tolerance),
         grade=max([reading.grade, *(part.grade for part in parts)]),
         route=_route(reading.label, [part.route for part in parts]),
-        steps=_once([*reading.steps, *(step for part in parts for step in part.steps)]),
+        steps=_once([*reading.steps, *_depth(reading, parts), *(step for part in parts for step in part.steps)]),
         flags=_once([*reading.flags, *(flag for part in parts for flag in part.flags)]),
     )
+
+
+DEPTH = "depth"
+"""Source of the step that says what stood behind a market's price: USD scaled by `USD_DECIMALS`, rounded down."""
+
+
+def depth_of(quote: Quote) -> Fraction | None:
+    """USD behind the thinnest market that a quote's price hangs on; None where it hangs on none."""
+    depths = [Fraction(step.answer, 10**step.decimals) for step in quote.steps if step.source == DEPTH]
+    return min(depths, default=None)
+
+
+def _depth(reading: Reading, parts: Sequence[Priced]) -> list[Step]:
+    if reading.depth is None:
+        return []
+    (market, *_), (unit,) = reading.steps, parts
+    usd = floor(reading.depth * unit.price * 10**USD_DECIMALS)
+    return [Step(DEPTH, market.target, usd, USD_DECIMALS, market.updated_at)]
 
 
 def _route(label: str, parts: Sequence[str]) -> str:
@@ -125,9 +148,9 @@ def settle(token: Address, candidates: Sequence[Candidate], at: BlockRef, settin
     flags = _once([*taken.flags, *passed, *found])
     if problems:
         reason = "; ".join(problems)
-        return Settled(_held(token, taken, reason, at, flags), None, tuple(candidates))
+        return Settled(_held(token, taken, reason, at, flags), None, tuple(candidates), first)
     exact = _widened(taken, others, flags) if others or passed else taken
-    return Settled(_quote(token, exact, at), exact, tuple(candidates))
+    return Settled(_quote(token, exact, at), exact, tuple(candidates), first)
 
 
 def _first_good(candidates: Sequence[Candidate]) -> int | None:

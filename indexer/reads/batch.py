@@ -69,6 +69,11 @@ class Reader:
         self._no_override_until = -1
 
     @property
+    def last_endpoint(self) -> str:
+        """The endpoint that answered last; empty before the first answer."""
+        return self._pinned.last_endpoint
+
+    @property
     def sent(self) -> Sent:
         wire, multicalls = self._pinned.sent, self._multicalls
         return Sent(

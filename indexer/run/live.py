@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
 
 from structlog.typing import FilteringBoundLogger
 
+from indexer.chain.base import Transport
 from indexer.chain.blocks import header
 from indexer.chain.clock import Clock
 from indexer.chain.follower import Follower
 from indexer.chain.health import Trouble
 from indexer.chain.logs import LogReader
-from indexer.chain.pool import Pool
+from indexer.chain.pool import Elsewhere, Pool
 from indexer.chain.wake import NewHeads
 from indexer.config.schema import ChainSettings
 from indexer.errors import ChainUnavailable, Transient, WrongFork
@@ -74,6 +75,21 @@ class LiveChain:
         async with NewHeads(url, on_trouble=lambda text: self.log.warning("websocket trouble", text=text)) as heads:
             yield heads
 
+    @property
+    def endpoint(self) -> str:
+        """The label of the first endpoint."""
+        return self.pool.health()[0].endpoint
+
+    def reader_elsewhere(self, endpoint: str) -> Reader:
+        """A reader that asks the other endpoints first, if there are any."""
+        return _reader(self.program.settings, Elsewhere(self.pool, endpoint))
+
+    def alone(self, place: int) -> AbstractAsyncContextManager[LiveChain]:
+        """The same chain as one endpoint, by its place in the configuration, shows it."""
+        settings = self.program.settings
+        one = settings.model_copy(update={"endpoints": (settings.endpoints[place],)})
+        return open_chain(replace(self.program, settings=one), self.log)
+
     def follower(self, known: Sequence[BlockRef], finalized: BlockRef | None, wake: NewHeads | None) -> Follower:
         """Goes on behind the `known` blocks."""
         settings = self.program.settings
@@ -96,7 +112,6 @@ class LiveChain:
 async def open_chain(program: ChainProgram, log: FilteringBoundLogger) -> AsyncIterator[LiveChain]:
     """Connect to a chain's endpoints; they are asked when they are needed, not now."""
     settings = program.settings
-    multicall = settings.multicall3
     async with Pool(
         program.name,
         settings.chain_id,
@@ -106,14 +121,18 @@ async def open_chain(program: ChainProgram, log: FilteringBoundLogger) -> AsyncI
         block_time_s=settings.block_time_s,
         on_trouble=_teller(log),
     ) as pool:
-        reader = Reader(
-            pool,
-            multicall.address if multicall else None,
-            multicall.first_block if multicall else 0,
-            block_number=settings.block_number,
-            logs=LogReader(pool).fetch,
-        )
-        yield LiveChain(program, pool, reader, Clock(pool), log)
+        yield LiveChain(program, pool, _reader(settings, pool), Clock(pool), log)
+
+
+def _reader(settings: ChainSettings, transport: Transport) -> Reader:
+    multicall = settings.multicall3
+    return Reader(
+        transport,
+        multicall.address if multicall else None,
+        multicall.first_block if multicall else 0,
+        block_number=settings.block_number,
+        logs=LogReader(transport).fetch,
+    )
 
 
 def _teller(log: FilteringBoundLogger) -> Callable[[Trouble], None]:

@@ -14,13 +14,14 @@ from typing import Any
 from indexer.adapters.base import Adapter, Params
 from indexer.adapters.registry import ParamErrors, adapter, parse_params
 from indexer.config.load import Draft, load
-from indexer.config.schema import ChainSettings, DeploymentSettings, FeedSettings, Settings
+from indexer.config.schema import PRICED, ChainSettings, DeploymentSettings, FeedSettings, Settings
 from indexer.config.types import Cadence
 from indexer.errors import ConfigError, UnknownName
 from indexer.model import NATIVE, Address, Token
 from indexer.pricing.guards import GuardSettings
 from indexer.pricing.router import Route, Router
 from indexer.store.base import DeploymentRow
+from indexer.valuation.shared import Listing, SharedContract, shared_contracts
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,13 @@ class Program:
         """Every deployment of every chain."""
         return [deployment for chain in self.chains.values() for deployment in chain.deployments]
 
+    def shared_contracts(self) -> list[SharedContract]:
+        """Contracts whose holdings two deployments count, as far as the configuration tells."""
+        return shared_contracts(
+            Listing(deployment.key, deployment.chain, deployment.params.model_dump(mode="json"))
+            for deployment in self.deployments
+        )
+
     def select(self, names: Sequence[str]) -> list[Deployment]:
         """The deployments of the protocols (or deployment keys) named; all if none is. Raises UnknownName."""
         chosen = [d for d in self.deployments if not names or d.protocol in names or d.key in names]
@@ -116,7 +124,7 @@ def _deployment(draft: Draft, settings: Settings, index: int, row: DeploymentSet
     where = ("protocols", index)
     try:
         kind = adapter(row.kind)
-        params = parse_params(row.kind, row.params)
+        params = parse_params(row.kind, _listed(settings, row))
     except UnknownName as error:
         draft.add((*where, "kind"), str(error))
         return None
@@ -138,6 +146,13 @@ def _deployment(draft: Draft, settings: Settings, index: int, row: DeploymentSet
     )
 
 
+def _listed(settings: Settings, row: DeploymentSettings) -> Mapping[str, Any]:
+    """The parameters, with every token that is priced where the row says so in one word."""
+    if row.params.get("tokens") != PRICED:
+        return row.params
+    return {**row.params, "tokens": settings.priced(row.chain)}
+
+
 def _router(draft: Draft, settings: Settings, chain: str) -> Router:
     """The chain's prices. A circle or a token without an end is a problem of the chain's tokens."""
     tokens = settings.tokens.get(chain, {})
@@ -156,15 +171,18 @@ def _router(draft: Draft, settings: Settings, chain: str) -> Router:
                 routes.setdefault(token.address, []).append(route)
     sequencer = settings.chains[chain].sequencer_feed
     try:
-        return Router(routes if whole else {}, _guards(draft, settings), sequencer.address if sequencer else None)
+        guards = _guards(draft, settings, settings.chains[chain])
+        return Router(routes if whole else {}, guards, sequencer.address if sequencer else None)
     except ConfigError as error:
         draft.add(("tokens", chain), error.message)
         return Router({})
 
 
-def _guards(draft: Draft, settings: Settings) -> GuardSettings:
+def _guards(draft: Draft, settings: Settings, chain: ChainSettings) -> GuardSettings:
+    """The chain's guards: its row's grace for the sequencer stands where `[guards]` says none."""
+    own = {"sequencer_grace_s": chain.sequencer_feed.grace_s} if chain.sequencer_feed else {}
     try:
-        return GuardSettings.parse(settings.guards)
+        return GuardSettings.parse(own | settings.guards)
     except ConfigError as error:
         draft.add(("guards",), error.message)
         return GuardSettings()

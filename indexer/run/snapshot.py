@@ -17,12 +17,14 @@ from indexer.chain.clock import Clock
 from indexer.errors import CallFailed, EndpointError, Verdict
 from indexer.model import Address, BlockRef, Found, Holding, Quote, Snapshot, Status, Token
 from indexer.pricing.gather import gather
+from indexer.pricing.guards import GuardSettings
 from indexer.reads.batch import Reader
 from indexer.reads.plan import Plan
 from indexer.reads.rounds import Failure, Session
 from indexer.run.floor import Keep, Surveyor, floor_of, keep_nothing, left_out
 from indexer.run.program import ChainProgram, Deployment
 from indexer.store.base import Commit, Store
+from indexer.valuation.backing import backed
 from indexer.valuation.value import METHODOLOGY, judge, totals, value
 
 
@@ -120,7 +122,7 @@ async def take(
         quotes, tokens = {}, {}
     return Taken(
         at=at,
-        snapshots=tuple(_snapshot(d, at, reads[d.key], quotes, tokens) for d in due),
+        snapshots=tuple(_snapshot(d, at, reads[d.key], quotes, tokens, guards=chain.router.guards) for d in due),
         found={key: read.new for key, read in reads.items() if read.new},
         searched={key: at.number for key, read in reads.items() if not read.gap},
         calls=session.stats.distinct,
@@ -196,8 +198,10 @@ def _snapshot(
     read: _Read,
     quotes: Mapping[Address, Quote],
     tokens: Mapping[Address, Token],
+    *,
+    guards: GuardSettings,
 ) -> Snapshot:
-    lines = value(read.holdings, quotes, tokens)
+    lines, quotes = backed(value(read.holdings, quotes, tokens), quotes, at, guards)
     status, reason = (Status.GAP, read.gap) if read.gap else judge(lines)
     if read.left_out:
         reason = f"{reason}; {read.left_out}" if reason else read.left_out

@@ -5,6 +5,7 @@ Plain functions on the connection of one write transaction. Never commits, never
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from indexer.store import tables as t
 from indexer.store.base import Commit, DeploymentRow
 from indexer.store.deltas import Memory
 from indexer.store.engine import insert
+from indexer.store.flows import FlowWriter, supersede
 from indexer.store.rows import block_columns, block_of, found_columns
 from indexer.store.series import Series
 from indexer.store.snapshots import CANONICAL
@@ -77,7 +79,10 @@ def write(connection: Connection, commit: Commit, memory: Memory) -> None:
     final_number = -1 if finalized is None else finalized.number
     for snapshot in sorted(commit.snapshots, key=lambda s: (s.deployment, s.at.number)):
         final_to = snapshot.at.number if commit.final else final_number
-        Series(connection, memory, deployments[snapshot.deployment], chain.id, final_to).put(snapshot)
+        series = Series(connection, memory, deployments[snapshot.deployment], chain.id, final_to)
+        series.put(snapshot, replace=commit.replace)
+    for key in commit.flows.keys() | commit.covered.keys():
+        _write_flows(FlowWriter(connection, memory, deployments[key]), key, commit)
     _write_heads(connection, chain.id, commit)
     for key, found in commit.found.items():
         _write_found(connection, deployments[key], found)
@@ -87,12 +92,12 @@ def write(connection: Connection, commit: Commit, memory: Memory) -> None:
         cursors = [{"row": deployments[key], **block_columns(at, "cursor_")} for key, at in commit.cursors.items()]
         connection.execute(_CURSORS, cursors)
     _finalize(connection, chain, finalized)
-    if commit.requests is not None:
-        connection.execute(update(t.chain).where(t.chain.c.id == chain.id).values(requests=commit.requests))
+    _keep_books(connection, chain, commit)
 
 
 def _deployments(connection: Connection, commit: Commit, chain_id: int) -> dict[str, int]:
-    named = {s.deployment for s in commit.snapshots} | {*commit.found, *commit.searched, *commit.cursors}
+    named = {*commit.flows, *commit.covered, *commit.found, *commit.searched, *commit.cursors}
+    named |= {s.deployment for s in commit.snapshots}
     d = t.deployment.c
     rows = connection.execute(select(d.key, d.id).where(d.chain_id == chain_id)).all() if named else []
     known = {key: row_id for key, row_id in rows}
@@ -118,11 +123,19 @@ def _supersede(connection: Connection, chain: Row[Any], ancestor: BlockRef) -> N
         connection.execute(update(table).where(table.c.snapshot_id.in_(ids)).values(live=False))
     connection.execute(update(t.snapshot).where(*above).values(state=State.SUPERSEDED.value))
     connection.execute(delete(t.found).where(t.found.c.deployment_id.in_(ours), t.found.c.block > ancestor.number))
+    supersede(connection, chain.id, ancestor)
     d = t.deployment
     of_chain = update(d).where(d.c.chain_id == chain.id)
     connection.execute(of_chain.where(d.c.searched > ancestor.number).values(searched=ancestor.number))
     back = of_chain.where(d.c.cursor_number > ancestor.number)
     connection.execute(back.values(block_columns(ancestor, "cursor_")))
+
+
+def _write_flows(writer: FlowWriter, key: str, commit: Commit) -> None:
+    if commit.flows.get(key):
+        writer.put(commit.flows[key])
+    for covered in commit.covered.get(key, ()):
+        writer.cover(covered)
 
 
 def _write_heads(connection: Connection, chain_id: int, commit: Commit) -> None:
@@ -163,6 +176,20 @@ def _finalize(connection: Connection, chain: Row[Any], finalized: BlockRef | Non
     ours = select(t.deployment.c.id).where(t.deployment.c.chain_id == chain.id)
     passed = (s.deployment_id.in_(ours), CANONICAL, s.number > _number(chain), s.number <= finalized.number)
     connection.execute(update(t.snapshot).where(*passed).values(state=State.FINAL.value))
+
+
+def _keep_books(connection: Connection, chain: Row[Any], commit: Commit) -> None:
+    """What was spent, and what audits found."""
+    values: dict[str, Any] = {"requests": commit.requests, "calls": commit.calls}
+    values = {name: value for name, value in values.items() if value is not None}
+    if commit.traffic is not None:
+        values["traffic"] = json.dumps(commit.traffic, sort_keys=True)
+    if commit.audited:
+        values["audited"] = (chain.audited or 0) + commit.audited
+    if commit.replace:
+        values["corrected"] = (chain.corrected or 0) + len(commit.snapshots)
+    if values:
+        connection.execute(update(t.chain).where(t.chain.c.id == chain.id).values(values))
 
 
 def _number(chain: Row[Any]) -> int:

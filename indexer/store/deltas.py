@@ -7,7 +7,7 @@ written.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -71,6 +71,8 @@ class Memory:
     def __init__(self) -> None:
         self.positions: dict[int, Ids] = {}
         self.tokens: dict[int, Ids] = {}
+        self.places: dict[int, Ids] = {}
+        self.covered: dict[int, tuple[Set[object], str]] = {}
         self._quotes: dict[Quote, int] = {}
         self._states: dict[int, OrderedDict[int, State]] = {}
         self._entries = 0

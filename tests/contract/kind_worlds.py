@@ -265,28 +265,6 @@ def vault_world(number: int) -> World:
     return World(vaults, number)
 
 
-def aave_world(number: int) -> World:
-    """The first reserve has no stable debt; a third one is listed between the two blocks."""
-    listed = TOKENS[: 2 if number < LATE else 3]
-    reserves = {
-        token: (addr(0xE00 + i), addr(0xE10 + i) if i else NATIVE, addr(0xE20 + i)) for i, token in enumerate(listed)
-    }
-    struct = {token: ((0,), 1, 2, 3, 4, 5, 6, i, *reserves[token], addr(9), 0, 0, 0) for i, token in enumerate(listed)}
-    nothing = ((0,), *[0] * 7, NATIVE, NATIVE, NATIVE, NATIVE, 0, 0, 0)
-    table: dict[Address, dict[str, Any]] = {
-        MARKET: {
-            "getReservesList": tuple(listed),
-            "getReserveData": lambda call: struct.get(addr(argument(call)), nothing),
-        },
-        PROVIDER: {
-            "getAllReservesTokens": tuple((f"T{i}", token) for i, token in enumerate(listed)),
-            "getReserveTokensAddresses": lambda call: reserves.get(addr(argument(call)), (NATIVE,) * 3),
-        },
-    }
-    debts = [debt for _, *two in reserves.values() for debt in two]
-    return World({**table, **{debt: erc20(number) for debt in debts}}, number)
-
-
 POOL_IDS = [f"0x{pool_id(pool).hex()}" for pool in POOLS]
 
 CASES = [
@@ -314,6 +292,4 @@ CASES = [
     Case("uniswap v4", "uniswap_v4", {"pool_manager": FACTORY}, v4_world),
     Case("vaults", "erc4626", {"vaults": VAULTS}, vault_world),
     Case("vaults held", "erc4626", {"vaults": VAULTS, "amount": "held"}, vault_world),
-    Case("aave pool", "aave_v3", {"pool": MARKET}, aave_world),
-    Case("aave provider", "aave_v3", {"data_provider": PROVIDER}, aave_world),
 ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.adapters.registry import adapter, parse_params
-from indexer.model import LogQuery
+from indexer.model import BlockRef, LogQuery
 from indexer.reads.plan import Answer, Ask, Call, Failed, NativeBalance
 from indexer.testing import drive
 from tests.chain.plain_calls import PlainAnswers, Reverted, block, rpc
@@ -24,8 +24,8 @@ FOLDER = Path(__file__).parents[1] / "data" / "golden"
 class Recorder(PlainAnswers):
     """Answers from a node, and keeps what it was asked."""
 
-    def __init__(self, url: str, number: int) -> None:
-        super().__init__(url, block(url, number))
+    def __init__(self, url: str, at: BlockRef) -> None:
+        super().__init__(url, at)
         self.answers: dict[str, dict[str, str | None]] = {}
         self.native: dict[str, str] = {}
         self.logs: list[dict[str, Any]] = []
@@ -52,8 +52,8 @@ def record(
     url: str, number: int, kind: str, params: Mapping[str, Any], holdings: Mapping[tuple[str, str], int], source: str
 ) -> None:
     """Write `<kind>_<number>.json`. `holdings` are amounts by token and owner, all of the bucket `base`."""
-    recorder, one, given = Recorder(url, number), adapter(kind), parse_params(kind, params)
     at = block(url, number)
+    recorder, one, given = Recorder(url, at), adapter(kind), parse_params(kind, params)
     drive(one.read(given, drive(one.discover(given, [], 0, at), recorder), at), recorder)
     golden = {
         "source": source,

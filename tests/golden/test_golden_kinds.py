@@ -1,7 +1,7 @@
-"""Recorded answers of real contracts -> the holdings that were worked out without the adapters.
+"""Recorded answers, of mainnet where there are any -> the holdings that were worked out without the adapters.
 
-Each file of `tests/data/golden` holds the raw answers, the parameters and the holdings, with the source of all three:
-mainnet at a real block where it was recorded, else a local chain (`tests/golden/record.py`).
+Each file of `tests/data/golden` holds the raw answers, the parameters and the holdings, with the source of all three.
+An answer of null is a revert.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from eth_abi import encode
 from eth_hash.auto import keccak
 
 from indexer.adapters.registry import adapter, kinds, parse_params
-from indexer.model import BlockRef, Bucket, Found, Holding, Log, LogQuery, Status
-from indexer.reads.plan import Answer, Ask, Call, Failed, NativeBalance
+from indexer.model import BlockRef, Bucket, Found, Holding, Status
+from indexer.reads.plan import Answer, Ask, Failed, Log, LogQuery, NativeBalance
 from indexer.testing import drive
 
 FILES = sorted((Path(__file__).parents[1] / "data" / "golden").glob("*.json"))
@@ -27,7 +27,7 @@ class Recorded:
 
     def __init__(self, golden: dict[str, Any]) -> None:
         self.native = {owner: int(amount) for owner, amount in golden["native"].items()}
-        self.logs = [_log(log) for log in golden.get("logs", ())]
+        self.logs = [log_of(log) for log in golden.get("logs", [])]
         self.raw = {
             (target, calldata(call)): None if raw is None else bytes.fromhex(raw[2:])
             for target, calls in golden["answers"].items()
@@ -38,18 +38,17 @@ class Recorded:
         if isinstance(ask, NativeBalance):
             return self.native[ask.owner]
         if isinstance(ask, LogQuery):
-            return [log for log in self.logs if log.address in ask.addresses and log.topics[0] in (ask.topics[0] or ())]
-        assert isinstance(ask, Call)
+            return [log for log in self.logs if ask.from_block <= log.block_number <= ask.to_block]
         raw = self.raw[ask.target, ask.data]
         return Failed(Status.HELD, "execution reverted") if raw is None else ask.function.decode(raw)
 
 
-def _log(log: dict[str, Any]) -> Log:
-    return Log(**{**log, "topics": tuple(log["topics"]), "data": bytes.fromhex(log["data"][2:])})
+def log_of(row: dict[str, Any]) -> Log:
+    return Log(**{**row, "topics": tuple(row["topics"]), "data": bytes.fromhex(row["data"][2:])})
 
 
 def calldata(call: str) -> bytes:
-    """`balanceOf(0xabc…)`, where values stand in place of types; or calldata as it is, in hex."""
+    """`balanceOf(0xabc…)`, where values stand in place of types; or the calldata itself, in hex."""
     if call.startswith("0x"):
         return bytes.fromhex(call[2:])
     name, _, rest = call.rstrip(")").partition("(")

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from indexer.store.tables import metadata
+from indexer.store.flow_tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

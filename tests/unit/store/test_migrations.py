@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, insert, select, text
 
+from indexer.store import flow_tables
 from indexer.store import tables as t
 from indexer.store.migrate import HEAD, configuration, migrate, revision
 
@@ -18,15 +21,18 @@ _DDL = text(
 
 def _schema(connection: Connection) -> dict[str, list[str]]:
     rows = connection.execute(_DDL).all()
-    return {name: sorted(line.strip(" ,") for line in sql.splitlines()) for name, sql in rows}
+    return {
+        name: sorted(part.strip() for part in re.split(r",(?![^()]*\))|\n", sql) if part.strip()) for name, sql in rows
+    }
 
 
 def test_a_migrated_database_is_what_the_models_say() -> None:
     migrated, made = create_engine("sqlite://"), create_engine("sqlite://")
     with migrated.begin() as connection, made.begin() as other:
         migrate(connection)
-        t.metadata.create_all(other)
-        assert compare_metadata(MigrationContext.configure(connection), t.metadata) == []
+        models = flow_tables.metadata
+        models.create_all(other)
+        assert compare_metadata(MigrationContext.configure(connection), models) == []
         assert _schema(connection) == _schema(other)
 
 
