@@ -22,15 +22,21 @@ GROUP = "indexer.adapters"
 OURS = {
     "aave_v2": "AaveV2",
     "aave_v3": "AaveV3",
+    "balancer_v1": "BalancerV1",
+    "balancer_v2": "BalancerV2",
+    "balancer_v3": "BalancerV3",
     "compound_v2": "CompoundV2",
     "compound_v3": "CompoundV3",
+    "curve": "Curve",
     "erc4626": "Erc4626",
     "euler_v2": "EulerV2",
     "fraxlend": "Fraxlend",
     "morpho_blue": "MorphoBlue",
     "token_balances": "TokenBalances",
+    "trader_joe_lb": "TraderJoeLb",
     "uniswap_v2": "UniswapV2",
     "uniswap_v3": "UniswapV3",
+    "uniswap_v4": "UniswapV4",
 }
 """Kind, which is its module's name too, and the adapter's class."""
 
