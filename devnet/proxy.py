@@ -50,12 +50,16 @@ Act = Callable[[Exchange], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Rule:
-    """What to do with requests of a method (None: all), from the `after`-th on, so many `times` (None: always)."""
+    """What to do with requests of a method (None: all), from the `after`-th on, so many `times` (None: always).
+
+    `taken` counts the requests that it was done to.
+    """
 
     act: Act
     method: str | None = None
     after: int = 0
     times: int | None = None
+    taken: int = 0
 
     def takes(self, documents: list[Document]) -> bool:
         """Whether this request is its; counts it."""
@@ -64,9 +68,9 @@ class Rule:
         if self.after > 0:
             self.after -= 1
             return False
-        if self.times is not None:
-            self.times -= 1
-            return self.times >= 0
+        if self.times is not None and self.taken >= self.times:
+            return False
+        self.taken += 1
         return True
 
 
@@ -99,9 +103,10 @@ class FaultProxy:
         await self._runner.cleanup()
         await self._node.close()
 
-    def fault(self, act: Act, *, method: str | None = None, after: int = 0, times: int | None = None) -> None:
-        """Add a rule; the first that takes a request decides."""
+    def fault(self, act: Act, *, method: str | None = None, after: int = 0, times: int | None = None) -> Rule:
+        """Add a rule, and return it; the first that takes a request decides."""
         self.rules.append(Rule(act, method, after, times))
+        return self.rules[-1]
 
     def heal(self) -> None:
         """Pass everything through again."""

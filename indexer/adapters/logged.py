@@ -58,5 +58,5 @@ class Logged:
 
 
 def since(found: Sequence[Found], at: BlockRef) -> list[Found]:
-    """What was announced up to the block."""
-    return [item for item in found if item.block <= at.number]
+    """The pools that were announced up to the block."""
+    return [item for item in found if item.block <= at.number and "pool" in item.data]

@@ -6,13 +6,17 @@ stood at its block. Never finds more than a part at once.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from indexer.adapters.base import PART
-from indexer.adapters.pools import TokensOf, pool_data
+from indexer.adapters.floor import FloorAdapter, FloorParams
+from indexer.adapters.parts import ask_groups
+from indexer.adapters.pools import Pool, TokensOf, find_listed, pool_data, pool_holdings, pools_of, spread
 from indexer.errors import CallFailed
-from indexer.model import Address, Found
+from indexer.model import Address, BlockRef, Found, Holding
 from indexer.reads.abi import Function
 from indexer.reads.plan import Answer, Ask, Plan, address, uint
 
@@ -26,7 +30,7 @@ POOLS_LIMIT = 10_000_000
 class Numbered:
     """A factory's own list: `count` says how many pools it has, `item` which one stands at an index.
 
-    `tokens_of` asks pools for their tokens.
+    `tokens_of` asks pools for their tokens. The factory is the zero address where pools are listed one by one.
     """
 
     factory: Address
@@ -73,3 +77,49 @@ def _checked(answer: Answer) -> int:
 
 def _next_index(found: Sequence[Found]) -> int:
     return 1 + max((int(item.data["index"]) for item in found if "index" in item.data), default=-1)
+
+
+P = TypeVar("P", bound=FloorParams)
+
+
+class NumberedPools(FloorAdapter[P]):
+    """A kind whose factories number their pools: left to say is how, and what a pool is asked for its amounts."""
+
+    @abstractmethod
+    def factory(self, params: P) -> Numbered:
+        """How the factory, or the listed pools, are asked."""
+
+    @abstractmethod
+    def asks(self, pool: Pool, params: P) -> list[Ask]:
+        """What asks for a pool's amounts: one answer with all of them, or one of each token."""
+
+    def discover(self, params: P, known: Sequence[Found], from_block: int, at: BlockRef) -> Plan[list[Found]]:
+        factory = self.factory(params)
+        if params.factory is None:
+            return (yield from find_listed(listed_in(params), known, at.number, factory.tokens_of))
+        return (yield from factory.find(known, at.number))
+
+    def standing(self, params: P, found: Sequence[Found], at: BlockRef) -> Plan[list[Found]]:
+        (counted,) = yield [self.factory(params).length()]
+        count = stood(counted, found)
+        return [item for item in found if "index" in item.data and int(item.data["index"]) < count]
+
+    def read(self, params: P, found: Sequence[Found], at: BlockRef) -> Plan[list[Holding]]:
+        factory = self.factory(params)
+        chosen = (yield from self.above_floor(params, found, at)) if params.floor_usd else found
+        pools = yield from pools_of(chosen, listed_in(params), factory.tokens_of)
+        length = [factory.length()] if params.factory and not params.floor_usd else []
+        counted, *answers = yield from ask_groups([length, *(self.asks(pool, params) for pool in pools)])
+        count = stood(counted[0], found) if counted else POOLS_LIMIT
+        pairs = zip(pools, answers, strict=True)
+        return params.counted(h for pool, answer in pairs if pool.index < count for h in self._holdings(pool, answer))
+
+    def _holdings(self, pool: Pool, answers: Sequence[Answer]) -> list[Holding]:
+        amounts = spread(pool, answers[0]) if len(answers) == 1 else answers
+        return pool_holdings(pool, amounts, receipt=pool.address)
+
+
+def listed_in(params: FloorParams) -> Sequence[Address]:
+    """The pools that parameters list one by one."""
+    listed: Sequence[Address] = getattr(params, params.listed)
+    return listed

@@ -11,11 +11,10 @@ from typing import Any, Literal
 
 from pydantic import model_validator
 
-from indexer.adapters.base import Adapter, ContractAddress
+from indexer.adapters.floor import FloorAdapter, FloorParams
 from indexer.adapters.logged import Event, Logged, since
 from indexer.adapters.parts import Addresses, ask_groups, exactly_one
 from indexer.adapters.pools import (
-    PoolParams,
     balances_of,
     different_tokens,
     find_listed,
@@ -30,11 +29,9 @@ from indexer.reads.plan import Plan
 FEE_OF_EVERY_FACTORY = 3_000
 
 
-class UniswapV3Params(PoolParams):
+class UniswapV3Params(FloorParams):
     """A factory with all its pools, or a list of pools."""
 
-    factory: ContractAddress | None = None
-    """The factory: every pool it ever created is counted, found by its logs."""
     events: Literal["uniswap_v3", "algebra", "slipstream"] = "uniswap_v3"
     """How the factory announces a pool: as Uniswap V3 (PancakeSwap V3 too), Algebra (QuickSwap, Camelot), or
     Slipstream (Velodrome, Aerodrome)."""
@@ -47,7 +44,7 @@ class UniswapV3Params(PoolParams):
         return self
 
 
-class UniswapV3(Adapter[UniswapV3Params]):
+class UniswapV3(FloorAdapter[UniswapV3Params]):
     """The positions are NFTs, so that no token is a claim on a pool's balances."""
 
     kind = "uniswap_v3"
@@ -63,9 +60,15 @@ class UniswapV3(Adapter[UniswapV3Params]):
             return (yield from find_listed(params.pools, known, at.number))
         return (yield from factory.find(known, from_block, at))
 
+    def standing(self, params: UniswapV3Params, found: Sequence[Found], at: BlockRef) -> Plan[list[Found]]:
+        yield from ()
+        return since(found, at)
+
     def read(self, params: UniswapV3Params, found: Sequence[Found], at: BlockRef) -> Plan[list[Holding]]:
         factory = _factory(params)
-        pools = yield from pools_of(found if params.pools else since(found, at), params.pools)
+        choose = self.above_floor if params.floor_usd else self.standing
+        chosen = found if params.pools else (yield from choose(params, found, at))
+        pools = yield from pools_of(chosen, params.pools)
         probe, *answers = yield from ask_groups([[factory.probe] if factory else [], *map(balances_of, pools)])
         if factory:
             factory.check(probe[0], pools)

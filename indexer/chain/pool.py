@@ -184,5 +184,21 @@ class Pool:
         )
 
 
+class Elsewhere:
+    """A pool whose endpoint `avoid` is asked last: for a second opinion on what it said."""
+
+    def __init__(self, pool: Pool, avoid: str) -> None:
+        self.name, self.chain_id = pool.name, pool.chain_id
+        self._pool, self._avoid = pool, avoid
+
+    async def send(self, requests: Sequence[Request], *, avoid: str | None = None) -> Replies:
+        """As the pool; another endpoint to avoid goes before ours."""
+        return await self._pool.send(requests, avoid=avoid or self._avoid)
+
+    def distrust(self, endpoint: str, reason: str) -> None:
+        """As the pool."""
+        self._pool.distrust(endpoint, reason)
+
+
 def _result(state: RetryCallState) -> Any:
     return state.outcome.result() if state.outcome else None

@@ -7,7 +7,7 @@ daemon, so that both give the same rows, and may run beside it on the same store
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -15,7 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from indexer.config.types import Cadence
 from indexer.errors import ChainUnavailable, WrongFork
-from indexer.model import BlockRef, Status
+from indexer.model import BlockRef, Found, Status
 from indexer.run.grid import Span, block_at, coarse_first, points
 from indexer.run.live import LiveChain
 from indexer.run.patience import patiently
@@ -76,7 +76,7 @@ async def _cost(job: Job, point: int, known: Known) -> tuple[int, int]:
     at = await block_at(point, job.cadence, job.live.clock)
     if at is None:
         return 0, job.live.pool.stats.http - before
-    taken = await take(job.live.program, job.live.reader, at, job.deployments, known)
+    taken = await take(job.live.program, job.live.reader, at, job.deployments, known, clock=job.live.clock)
     known.learn(taken)
     return taken.calls, job.live.pool.stats.http - before
 
@@ -159,7 +159,11 @@ class _Filler:
         return taken
 
     async def _take(self, at: BlockRef, due: Sequence[Deployment]) -> Taken:
+        live = self.job.live
         try:
-            return await take(self.job.live.program, self.job.live.reader, at, due, self.known)
+            return await take(live.program, live.reader, at, due, self.known, clock=live.clock, keep=self._keep_found)
         except WrongFork as error:
             raise ChainUnavailable(f"endpoints do not agree on a final block: {error}", block=at.number) from error
+
+    async def _keep_found(self, found: Mapping[str, Sequence[Found]]) -> None:
+        await self.store.commit(Commit(self.job.live.program.name, found=found))

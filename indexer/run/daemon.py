@@ -7,7 +7,7 @@ so that whatever ends the process, the next start goes on behind the last block 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -18,12 +18,13 @@ from structlog.typing import FilteringBoundLogger
 
 from indexer.chain.follower import Advanced, Finalized, Reorged
 from indexer.errors import Permanent, WrongFork
-from indexer.model import BlockRef
+from indexer.model import BlockRef, Found
+from indexer.run.audit import Auditor
 from indexer.run.live import LiveChain, open_chain
 from indexer.run.patience import patiently
 from indexer.run.program import ChainProgram, Deployment, Program
 from indexer.run.report import log_snapshots
-from indexer.run.snapshot import Known, take
+from indexer.run.snapshot import Known, Taken, take
 from indexer.store.base import Commit, Store
 
 T = TypeVar("T")
@@ -61,6 +62,7 @@ class ChainDaemon:
         self.log = log
         self.known = Known()
         self.last: BlockRef | None = None
+        self.auditor = Auditor(live, store, log, live.program.settings.audit_one_in)
 
     async def run(self) -> None:
         """Go on where the store stands. A block that left the chain while it was read sends us back to the store."""
@@ -97,7 +99,7 @@ class ChainDaemon:
                 self.last = ancestor
                 await self._advance(new, ancestor)
             case Finalized(block):
-                await self._commit(Commit(self.chain.name, finalized=block))
+                await self._finalize(block)
 
     async def _advance(self, blocks: Sequence[BlockRef], ancestor: BlockRef | None = None) -> None:
         """Commit new blocks, each due one with its snapshots. The first commit also takes back what a reorg undid."""
@@ -111,6 +113,12 @@ class ChainDaemon:
                 waiting, ancestor = [], None
         if waiting or ancestor:
             await self._commit(self._progress(waiting, ancestor))
+
+    async def _finalize(self, block: BlockRef) -> None:
+        """Commit finality, together with what an audit of the blocks that it passed put right."""
+        audit = await self.auditor.audit(block, self.known)
+        progress = Commit(self.chain.name, finalized=block, audited=audit.compared)
+        await self._commit(replace(progress, snapshots=audit.corrected, replace=bool(audit.corrected)))
 
     async def _due(self, block: BlockRef) -> list[Deployment]:
         parent = self.last
@@ -126,8 +134,11 @@ class ChainDaemon:
         self, at: BlockRef, due: Sequence[Deployment], heads: Sequence[BlockRef], ancestor: BlockRef | None
     ) -> None:
         started = perf_counter()
-        taken = await self._patiently(lambda: take(self.chain, self.live.reader, at, due, self.known))
-        await self._commit(replace(taken.commit(self._progress(heads, ancestor)), requests=taken.requests))
+        taken = await self._patiently(lambda: self._take(at, due))
+        self.auditor.note(at)
+        commit = taken.commit(self._progress(heads, ancestor))
+        traffic = dict(self.live.pool.stats.requests)
+        await self._commit(replace(commit, requests=taken.requests, calls=taken.calls, traffic=traffic))
         self.known.learn(taken)
         log_snapshots(self.log, taken, perf_counter() - started, taken.requests)
 
@@ -140,9 +151,19 @@ class ChainDaemon:
     async def _first_points(self) -> None:
         """On an empty store, the last points that were due, so that there is something to see at once."""
         for at, due in await self.live.last_due(self.chain.deployments):
-            taken = await take(self.chain, self.live.reader, at, due, self.known)
+            taken = await self._take(at, due)
+            self.auditor.note(at)
             await self._commit(taken.commit(Commit(self.chain.name)))
             self.known.learn(taken)
+
+    async def _take(self, at: BlockRef, due: Sequence[Deployment]) -> Taken:
+        return await take(
+            self.chain, self.live.reader, at, due, self.known, clock=self.live.clock, keep=self._keep_found
+        )
+
+    async def _keep_found(self, found: Mapping[str, Sequence[Found]]) -> None:
+        """What a large discovery found so far: a later start goes on from there."""
+        await self._commit(Commit(self.chain.name, found=found))
 
     async def _commit(self, commit: Commit) -> None:
         await self._patiently(lambda: self.store.commit(commit))

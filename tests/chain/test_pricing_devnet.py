@@ -104,6 +104,7 @@ def test_a_new_aggregator_behind_the_proxy_is_followed_as_a_new_phase(net, on):
     net.mine()
     quote = quotes(net, on, {})[on.token("WETH")]
     assert (quote.price, quote.steps[0].round >> 64) == (2_222 * ONE, 2)
+    assert quote.flags == ("phase: the aggregator of phase 2 is new, this is its round 1",)
 
 
 def test_a_feed_left_alone_goes_stale_by_block_time(net, on):

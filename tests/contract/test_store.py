@@ -48,7 +48,7 @@ async def test_an_empty_store_knows_nothing_and_says_so(store: Store) -> None:
     assert await store.cursor(KEY) is None
     assert await store.found(KEY) == ([], None)
     assert await store.heads("chain") == []
-    assert await store.chain_state("nowhere") == ChainState("nowhere", None, None, None)
+    assert await store.chain_state("nowhere") == ChainState("nowhere")
     assert await store.verify() == []
 
 
