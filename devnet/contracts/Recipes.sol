@@ -296,3 +296,53 @@ contract MinimalStrategyManager {
         emit StrategyAddedToDepositWhitelist(address(new MinimalRestakingStrategy(token)));
     }
 }
+
+/// Liquity V1 (liquity/dev) and V2 (liquity/bold): who names the pools, and the pools themselves.
+contract MinimalTroveManager {
+    address public immutable activePool;
+    address public immutable defaultPool;
+
+    constructor(address active, address default_) {
+        activePool = active;
+        defaultPool = default_;
+    }
+}
+
+contract MinimalActivePool {
+    address public immutable collToken;
+    address public immutable defaultPoolAddress;
+
+    constructor(address token, address default_) {
+        collToken = token;
+        defaultPoolAddress = default_;
+    }
+}
+
+contract MinimalCollateralRegistry {
+    address[] public getTroveManager;
+
+    function add(address manager) external {
+        getTroveManager.push(manager);
+    }
+
+    function totalCollaterals() external view returns (uint256) {
+        return getTroveManager.length;
+    }
+}
+
+/// Maker: makerdao/ilk-registry, src/IlkRegistry.sol
+contract MinimalIlkRegistry {
+    bytes32[] private _ilks;
+    mapping(bytes32 => address) public join;
+    mapping(bytes32 => address) public gem;
+
+    function put(bytes32 ilk, address join_, address gem_) external {
+        _ilks.push(ilk);
+        join[ilk] = join_;
+        gem[ilk] = gem_;
+    }
+
+    function list() external view returns (bytes32[] memory) {
+        return _ilks;
+    }
+}

@@ -233,6 +233,48 @@ def eigenlayer(place: Place) -> Scene:
     return Scene("eigenlayer", {"strategy_manager": manager}, expected)
 
 
+def liquity(place: Place) -> Scene:
+    """A manager of ether and one of a token; what was liquidated lies in the default pool."""
+    net, pools = place.net, place.net.accounts[6:9]
+    first = net.deploy(own("MinimalTroveManager"), pools[0], pools[1])
+    second = net.deploy(own("MinimalTroveManager"), pools[2], pools[1])
+    net.mine()
+    give(place, "LINK", pools[2], 20)
+    give(place, "LINK", pools[1], 3)
+    troves = [{"trove_manager": first, "token": NATIVE}, {"trove_manager": second, "token": place["LINK"]}]
+    ether = {(NATIVE, pool, "base"): place.at().ether(pool) for pool in pools[:2]}
+    link = {(place["LINK"], pools[2], "base"): 20 * ETHER, (place["LINK"], pools[1], "base"): 3 * ETHER}
+    return Scene("liquity_v1", {"troves": troves}, {**ether, **link})
+
+
+def bold(place: Place) -> Scene:
+    """Two branches, of one token each."""
+    net, defaults = place.net, place.net.accounts[7:9]
+    registry, expected = net.deploy(own("MinimalCollateralRegistry")), {}
+    for symbol, default, whole in (("WETH", defaults[0], 6), ("LINK", defaults[1], 9)):
+        active = net.deploy(own("MinimalActivePool"), place[symbol], default)
+        net.send(registry, "add(address)", net.deploy(own("MinimalTroveManager"), active, default))
+        net.mine()
+        give(place, symbol, active, whole)
+        give(place, symbol, default, 1)
+        expected |= {(place[symbol], active, "base"): whole * ETHER, (place[symbol], default, "base"): ETHER}
+    return Scene("liquity_v2", {"registries": [registry]}, expected)
+
+
+def maker(place: Place) -> Scene:
+    """Two ilks of one token in one join, and one of another."""
+    net, joins = place.net, place.net.accounts[6:8]
+    registry = net.deploy(own("MinimalIlkRegistry"))
+    for name, join, symbol in (("ETH-A", 0, "WETH"), ("ETH-B", 0, "WETH"), ("LINK-A", 1, "LINK")):
+        ilk = name.encode().ljust(32, b"\0")
+        net.send(registry, "put(bytes32,address,address)", ilk, joins[join], place[symbol])
+    net.mine()
+    give(place, "WETH", joins[0], 5)
+    give(place, "LINK", joins[1], 2)
+    expected = {(place["WETH"], joins[0], "base"): 5 * ETHER, (place["LINK"], joins[1], "base"): 2 * ETHER}
+    return Scene("maker", {"registry": registry}, expected)
+
+
 def recipe(place: Place) -> Scene:
     """In one recipe: vaults by an event, what each names, and what a factory lists by index."""
     factory = place.net.deploy(own("MinimalVaultFactory"))
@@ -271,6 +313,9 @@ SCENES: dict[str, Callable[[Place], Scene]] = {
     "gmx_v1": perpetual_vault,
     "gmx_v2": perpetual_markets,
     "lido": lido,
+    "liquity_v1": liquity,
+    "liquity_v2": bold,
+    "maker": maker,
     "masterchef": chef,
     "masterchef_vaults": farm,
     "pendle": pendle,

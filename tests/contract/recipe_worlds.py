@@ -104,6 +104,14 @@ def vaults_world(number: int) -> World:
         }
         for i, vault in enumerate(VAULTS)
     }
+    for i, vault in enumerate(VAULTS):
+        table[vault] |= {
+            "activePool": POOLS[i],
+            "defaultPool": POOLS[3],
+            "totalCollaterals": 1,
+            "getTroveManager": vault,
+        }
+        table[POOLS[i]] = {"defaultPoolAddress": POOLS[i + 1], "collToken": TOKENS[i]}
     lens = {"totalAssets": lambda call: (TOKENS[1], amount(number, str(argument(call))))}
     vaults = now(number, VAULTS)
     euler = {"getProxyListLength": len(vaults), "proxyList": at_index(vaults)}
@@ -115,6 +123,12 @@ def vaults_world(number: int) -> World:
     }
     storage = {"getAddress": VAULTS[0], "getTotalETHBalance": told("ether")(number)}
     table[VAULTS[0]]["getTotalETHBalance"] = told("ether")(number)
+    ilks = {addr(i + 1).removeprefix("0x").rjust(64, "0"): vault for i, vault in enumerate(vaults)}
+    registry |= {
+        "list": tuple(map(bytes.fromhex, ilks)),
+        "join": lambda call: ilks.get(call.data[4:].hex(), NATIVE),
+        "gem": TOKENS[2],
+    }
     everything = {**table, LENS: lens, EULER: euler, REGISTRY: {**registry, **storage}}
     return World(everything, number)
 
@@ -198,6 +212,7 @@ CURATED = {
 }
 PAIRS = [{"contract": VAULTS[0], "token": TOKENS[0]}, {"contract": VAULTS[1], "token": NATIVE}]
 SUPPLIES = [{"supply_of": VAULTS[0], "token": TOKENS[0]}, {"supply_of": VAULTS[1], "token": TOKENS[0]}]
+TROVES = [{"trove_manager": VAULTS[0], "token": TOKENS[0]}, {"trove_manager": VAULTS[1], "token": NATIVE}]
 BORING = [{"vault": vault, "accountant": addr(8), "lens": LENS} for vault in VAULTS]
 
 RECIPES = [
@@ -223,6 +238,9 @@ RECIPES = [
     Case("boring vault", "boring_vault", {"vaults": BORING}, vaults_world),
     Case("pendle", "pendle", {"factories": SOURCES[:1]}, announced_world),
     Case("lido", "lido", {"steth": VAULTS[0]}, vaults_world),
+    Case("liquity v1", "liquity_v1", {"troves": TROVES}, vaults_world),
+    Case("liquity v2", "liquity_v2", {"registries": VAULTS[:2]}, vaults_world),
+    Case("maker", "maker", {"registry": REGISTRY}, vaults_world),
     Case("rocket pool", "rocket_pool", {"storage": REGISTRY, "reth": TOKENS[0]}, vaults_world),
     Case("eigenlayer", "eigenlayer", {"strategy_manager": SOURCES[0]}, announced_world),
 ]
