@@ -99,6 +99,8 @@ class Output(Params):
     """What it is to the protocol; only an `amount` can be `borrowed`."""
     receipt: str | None = None
     """The token that is a claim on this holding."""
+    zero_is_native: bool = False
+    """Whether a getter or event that names the zero address as token means the native coin."""
     own: Name | None = None
     """Contracts that are the protocol's own tokens: they go to `staking`, pairs with one of them to `pool2`."""
 
