@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from indexer.model import NATIVE, Address
+from tools import protocol_recipes as recipes
 from tools import protocol_vaults as vaults
 from tools.protocol_parts import (
     PRICED,
@@ -230,6 +231,7 @@ KINDS: Mapping[str, Callable[[Row], list[Reading]]] = {
     "compound_v2": _compound_v2,
     "compound_v3": _compound_v3,
     "fraxlend": _fraxlend,
+    **recipes.KINDS,
     **vaults.KINDS,
 }
 """Kinds of the registry that one of ours reads."""
