@@ -87,12 +87,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The catalog: its entries, and for every live row that is not read the reason why."""
+    """The catalog: its entries, and for every live row that is not read the reason why.
+
+    `waiting` are rows written by hand that the program does not read yet.
+    """
 
     rows: Sequence[Row]
     chains: Mapping[int, str]
     entries: Sequence[Entry]
     left: Mapping[int, str]
+    waiting: Sequence[str] = ()
     problems: Sequence[str] = ()
 
 
@@ -137,9 +141,9 @@ def build(folder: Path = DATA) -> Result:
     _leave_out_parts(draft)
     categories = _categories(rows, folder)
     entries = _one_name_each(_merged(draft, chains, categories))
-    by_hand = _by_hand(folder / "protocols.toml")
+    by_hand, waiting = _by_hand(folder / "protocols.toml")
     everything = sorted([*by_hand, *entries], key=lambda entry: entry.key)
-    return Result(rows, chains, everything, draft.left, [*_problems(everything)])
+    return Result(rows, chains, everything, draft.left, waiting, [*_problems(everything)])
 
 
 def files(result: Result) -> Iterator[tuple[Path, str]]:
@@ -285,14 +289,20 @@ def _by_kind(kinds: set[str]) -> str:
     return next((category for category, of in CATEGORIES.items() if kinds.intersection(of)), "other")
 
 
-def _by_hand(file: Path) -> Iterator[Entry]:
-    """Protocols that the registry lacks. Raises LeftOut for one that the program does not accept."""
+def _by_hand(file: Path) -> tuple[list[Entry], list[str]]:
+    """Protocols that the registry lacks; and those of them that the program does not read yet, with the reason."""
+    entries, waiting = [], []
     for table in tomllib.loads(file.read_text("utf-8")).get("protocols", ()):
         source = table.pop("source")
         row = DeploymentSettings.model_validate(table)
         reading = Reading(row.kind, row.params, row.first_block)
-        _check(reading, row.chain)
-        yield Entry(row.name, row.chain, row.category, row.label or "", reading, source)
+        try:
+            _check(reading, row.chain)
+        except LeftOut as reason:
+            waiting.append(f"{row.key}: {reason}")
+        else:
+            entries.append(Entry(row.name, row.chain, row.category, row.label or "", reading, source))
+    return entries, waiting
 
 
 def _problems(entries: Sequence[Entry]) -> Iterator[str]:
@@ -305,10 +315,12 @@ def _canonical(params: Mapping[str, Any]) -> str:
 
 
 def _toml(value: Any) -> str:
-    if isinstance(value, list) and len(value) > SHOWN_IN_A_LINE:
+    if isinstance(value, list) and (len(value) > SHOWN_IN_A_LINE or isinstance(value[0], dict)):
         return "[\n" + "".join(f"    {_toml(item)},\n" for item in value) + "]"
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_toml(item)}' for key, item in value.items())} }}"
     if isinstance(value, str) and re.fullmatch(r"0x[0-9a-f]{40}", value):
         return f'"{checksum(Address(value))}"'
     return json.dumps(value, ensure_ascii=False)
