@@ -140,9 +140,9 @@ def build(folder: Path = DATA) -> Result:
             draft.left[i] = str(reason)
     _leave_out_parts(draft)
     categories = _categories(rows, folder)
-    entries = _one_name_each(_merged(draft, chains, categories))
     by_hand, waiting = _by_hand(folder / "protocols.toml")
-    everything = sorted([*by_hand, *entries], key=lambda entry: entry.key)
+    entries = _one_name_each([*by_hand, *_merged(draft, chains, categories)])
+    everything = sorted(entries, key=lambda entry: entry.key)
     return Result(rows, chains, everything, draft.left, waiting, [*_problems(everything)])
 
 
@@ -265,14 +265,15 @@ def _one_name_each(entries: Iterable[Entry]) -> Iterator[Entry]:
         same[entry.chain, entry.reading.kind, _canonical(entry.reading.params)].append(entry)
     for first, *others in (sorted(group, key=_rank) for group in same.values()):
         rows = tuple(i for entry in (first, *others) for i in entry.rows)
-        also = tuple(sorted(entry.name for entry in others))
+        also = tuple(sorted({entry.name for entry in others} - {first.name}))
         yield Entry(
             first.name, first.chain, first.category, first.label, first.reading, first.source, rows=rows, also=also
         )
 
 
-def _rank(entry: Entry) -> tuple[bool, str]:
-    return entry.name.startswith(OWNED), entry.name
+def _rank(entry: Entry) -> tuple[bool, bool, str]:
+    """Names written by hand first, those of treasuries last."""
+    return bool(entry.rows), entry.name.startswith(OWNED), entry.name
 
 
 def _categories(rows: Iterable[Row], folder: Path) -> dict[str, str]:
@@ -311,7 +312,7 @@ def _problems(entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def _canonical(params: Mapping[str, Any]) -> str:
-    return json.dumps(params, sort_keys=True)
+    return json.dumps(params, sort_keys=True).lower()
 
 
 def _toml(value: Any) -> str:
