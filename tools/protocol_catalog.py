@@ -23,14 +23,14 @@ import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from indexer.adapters.registry import ParamErrors, parse_params
+from indexer.adapters.registry import ParamErrors, kinds, parse_params
 from indexer.config.load import catalog
 from indexer.config.schema import BITCOIN, DeploymentSettings
 from indexer.config.types import checksum
-from indexer.errors import UnknownName
 from indexer.model import Address
 from tools.price_catalog import CATALOG
 from tools.protocol_kinds import readings
@@ -183,6 +183,9 @@ def _accepted(row: Row, chains: Mapping[int, str]) -> Sequence[Reading]:
 
 
 def _check(reading: Reading, chain: str) -> None:
+    """Raises LeftOut where the program does not have the kind, or the kind refuses the parameters."""
+    if reading.kind not in _kinds():
+        raise LeftOut(f"the program has no kind `{reading.kind}` yet")
     params = dict(reading.params)
     if params.get("tokens") == PRICED:
         params["tokens"] = [token["address"] for token in catalog(f"tokens/{chain}").values()]
@@ -191,12 +194,15 @@ def _check(reading: Reading, chain: str) -> None:
             raise LeftOut("its tokens are found by a web service, and no token of the chain is priced here")
     try:
         parse_params(reading.kind, params)
-    except UnknownName:
-        raise LeftOut(f"the program has no kind `{reading.kind}` yet") from None
     except ParamErrors as error:
         path, sentence = error.problems[0]
         where = f"`{path[0]}` " if path else ""
         raise LeftOut(f"`{reading.kind}` refuses {where}({sentence.partition(';')[0].partition(':')[0]})") from None
+
+
+@cache
+def _kinds() -> frozenset[str]:
+    return frozenset(kinds())
 
 
 def _leave_out_parts(draft: _Draft) -> None:
