@@ -1,7 +1,7 @@
 """Names of kinds -> adapters, and what a configuration says of a kind -> its typed parameters.
 
-Our own kinds are imported when first used; those of other packages come by the entry point group "indexer.adapters"
-(`my_kind = "my_package.module:MyAdapter"`). A name of ours cannot be taken by another package.
+Our own kinds, and the recipes that are shipped, are imported when first used; those of other packages come by the entry
+point group "indexer.adapters" (`my_kind = "my_package.module:MyAdapter"`). A name of ours cannot be taken by another.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ OURS = {
     "euler_v2": "EulerV2",
     "fraxlend": "Fraxlend",
     "morpho_blue": "MorphoBlue",
+    "recipe": "Recipe",
     "token_balances": "TokenBalances",
     "uniswap_v2": "UniswapV2",
     "uniswap_v3": "UniswapV3",
@@ -61,7 +62,7 @@ class ParamErrors(ConfigError):
 
 def kinds() -> tuple[str, ...]:
     """Every kind that can be used here, ours and of other packages, in alphabetical order."""
-    return tuple(sorted({*OURS, *(point.name for point in entry_points(group=GROUP))}))
+    return tuple(sorted({*OURS, *_shipped().shipped_kinds(), *(point.name for point in entry_points(group=GROUP))}))
 
 
 @cache
@@ -69,6 +70,8 @@ def adapter(kind: str) -> Adapter[Any]:
     """The adapter of a kind. Raises UnknownName, and ConfigError where another package's adapter does not load."""
     if kind in OURS:
         return _checked(kind, getattr(import_module(f"indexer.adapters.{kind}"), OURS[kind])())
+    if kind in _shipped().shipped_kinds():
+        return _checked(kind, _shipped().shipped_adapter(kind))
     for point in entry_points(group=GROUP, name=kind):
         return _checked(kind, _loaded(point))
     close = get_close_matches(kind, kinds(), n=1)
@@ -83,6 +86,11 @@ def parse_params(kind: str, values: Mapping[str, Any]) -> Params:
         return model.model_validate(dict(values))
     except ValidationError as error:
         raise ParamErrors(kind, _problems(error, tuple(model.model_fields))) from None
+
+
+def _shipped() -> Any:
+    """The room of shipped recipes, imported when it is first needed."""
+    return import_module("indexer.adapters.recipes.shipped")
 
 
 def _loaded(point: EntryPoint) -> Any:

@@ -30,6 +30,7 @@ _OURS: Mapping[str, str] = {
     "fixed": "Fixed",
     "pyth": "Pyth",
     "rate": "Rate",
+    "remote": "Remote",
     "solidly_lp": "SolidlyLp",
     "uniswap_v2_lp": "UniswapV2Lp",
     "uniswap_v3_twap": "UniswapV3Twap",

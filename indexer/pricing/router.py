@@ -71,6 +71,11 @@ class Router:
         """The thresholds that its quotes stand under."""
         return self._guards
 
+    @property
+    def routes(self) -> Mapping[Address, Sequence[Route]]:
+        """Every priced token with its routes, best first."""
+        return self._routes
+
     def plan(self, tokens: Iterable[Address], at: BlockRef) -> Plan[dict[Address, Quote]]:
         """Quotes of those of `tokens` that have a route; the others are absent. HELD where no route can be trusted."""
         wanted = list(tokens)

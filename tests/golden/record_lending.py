@@ -12,9 +12,9 @@ from typing import Any
 
 from devnet import Devnet
 from indexer.adapters.registry import adapter, parse_params
-from indexer.reads.plan import Answer, Ask, Call, LogQuery, NativeBalance
+from indexer.reads.plan import Answer, Ask, Call, Failed, LogQuery, NativeBalance
 from indexer.testing import drive
-from tests.chain.lending_scenes import SCENES, Place, settle
+from tests.chain.lending_scenes import SCENES, Place, Scene, settle
 from tests.chain.plain_calls import PlainAnswers, block, rpc
 
 FOLDER = Path(__file__).parents[1] / "data" / "golden"
@@ -26,7 +26,7 @@ class Recording(PlainAnswers):
 
     def __init__(self, url: str, at: Any) -> None:
         super().__init__(url, at)
-        self.answers: dict[str, dict[str, str]] = {}
+        self.answers: dict[str, dict[str, str | None]] = {}
         self.native: dict[str, str] = {}
         self.logs: list[dict[str, Any]] = []
 
@@ -34,24 +34,26 @@ class Recording(PlainAnswers):
         answer = super().__call__(ask)
         if isinstance(ask, Call):
             data = "0x" + ask.data.hex()
-            raw = rpc(self.url, "eth_call", {"to": ask.target, "data": data}, self.pin)
-            self.answers.setdefault(ask.target, {})[data] = raw
+            self.answers.setdefault(ask.target, {})[data] = None if isinstance(answer, Failed) else self._raw(ask)
         elif isinstance(ask, NativeBalance):
             self.native[ask.owner] = str(answer)
         elif isinstance(ask, LogQuery):
             self.logs += [{**asdict(log), "data": "0x" + log.data.hex()} for log in answer]
         return answer
 
+    def _raw(self, ask: Call) -> str:
+        call = {"to": ask.target, "data": "0x" + ask.data.hex()}
+        return str(rpc(self.url, "eth_call", call, self.pin))
 
-def record(place: Place, name: str) -> dict[str, Any]:
+
+def record(place: Place, scene: Scene, source: str) -> dict[str, Any]:
     """A scene as a golden reading."""
-    scene = SCENES[name](place)
     at = block(place.net.url, place.net.block_number())
     kind, params, answers = adapter(scene.kind), parse_params(scene.kind, scene.params), Recording(place.net.url, at)
     found = drive(kind.discover(params, [], 0, at), answers)
     drive(kind.read(params, found, at), answers)
     return {
-        "source": SOURCE,
+        "source": source,
         "block": asdict(at),
         "kind": scene.kind,
         "params": scene.params,
@@ -65,7 +67,8 @@ def record(place: Place, name: str) -> dict[str, Any]:
 def main() -> None:
     for name in SCENES:
         with Devnet.start() as net:
-            golden = record(settle(net), name)
+            place = settle(net)
+            golden = record(place, SCENES[name](place), SOURCE)
         (FOLDER / f"{name}_local.json").write_text(json.dumps(golden, indent=1) + "\n", "utf-8")
 
 
