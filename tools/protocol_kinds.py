@@ -12,6 +12,7 @@ from typing import Any
 
 from indexer.config.load import catalog
 from indexer.model import NATIVE, Address
+from tools import protocol_recipes as recipes
 from tools import protocol_vaults as vaults
 from tools.protocol_parts import (
     PRICED,
@@ -238,6 +239,7 @@ KINDS: Mapping[str, Callable[[Row], list[Reading]]] = {
     "compound_v2": _compound_v2,
     "compound_v3": _compound_v3,
     "fraxlend": _fraxlend,
+    **recipes.KINDS,
     **vaults.KINDS,
 }
 """Kinds of the registry that one of ours reads."""

@@ -238,7 +238,7 @@ class _Compiler:
         given = [token, output.owner or owner.column, output.amount or "", output.receipt or ""]
         with self._at(path):
             after = self._minimal({*self._names(given), *sides})
-            return Counted(after, about, owner, output.bucket, amount, receipt, own, sides)
+            return Counted(after, about, owner, output.bucket, amount, receipt, own, sides, output.zero_is_native)
         return None
 
     def _owner(self, output: Output, amount: Expr | None, path: Path) -> Expr | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
 from indexer.adapters.parts import balance_of, holding, token_in, unidentified
-from indexer.adapters.recipes.program import Counted, Expr, Lost, Row
+from indexer.adapters.recipes.program import Counted, Lost, Row
 from indexer.adapters.recipes.rows import Reading, key
 from indexer.errors import CallFailed
 from indexer.model import NATIVE, Address, Bucket, Holding, Status
@@ -53,7 +53,7 @@ def holdings_of(reading: Reading) -> Plan[list[Holding]]:
 
 
 def _held(output: Counted, row: Row) -> Held | Lost:
-    token, owner = _token(output.token, row), output.owner.of(row)
+    token, owner = _token(output, row), output.owner.of(row)
     receipt = output.receipt.of(row) if output.receipt else None
     bucket = _bucket(output, token, row)
     for value in (token, owner, receipt, bucket):
@@ -66,12 +66,12 @@ def _held(output: Counted, row: Row) -> Held | Lost:
     return Held(place, receipt, (output.amount.column, row.get(f"{name}#")), _amount(output.amount.of(row)))
 
 
-def _token(expr: Expr, row: Row) -> Any:
-    """The token; the zero address only where the recipe itself says it."""
-    value = expr.of(row)
+def _token(output: Counted, row: Row) -> Any:
+    """The token; the native coin only where the recipe itself names it, or says how contracts do."""
+    expr, value = output.token, output.token.of(row)
     if expr.fixed or isinstance(value, Lost):
         return value
-    if value == COIN:
+    if value == COIN or (value == NATIVE and output.zero_is_native):
         return NATIVE
     token = token_in(value)
     asked = row[f"{expr.column.partition('.')[0]}#"][0]

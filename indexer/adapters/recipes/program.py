@@ -93,6 +93,7 @@ class Counted:
     receipt: Expr | None = None
     own: frozenset[Address] = frozenset()
     sides: tuple[str, ...] = ()
+    zero_is_native: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,12 +264,18 @@ def test_what_cannot_be_had_stands_under_the_contract_that_was_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "token_", "status"),
-    [(NATIVE, CHEF, Status.MALFORMED), ("0x" + "ee" * 20, NATIVE, Status.OK)],
+    ("answer", "more", "token_", "status"),
+    [
+        (NATIVE, {}, CHEF, Status.MALFORMED),
+        (NATIVE, {"zero_is_native": True}, NATIVE, Status.OK),
+        ("0x" + "ee" * 20, {}, NATIVE, Status.OK),
+    ],
 )
-def test_the_native_coin_has_a_name_among_tokens_which_is_not_zero(answer: str, token_: str, status: Status) -> None:
+def test_zero_is_the_native_coin_only_where_the_recipe_says_so(
+    answer: str, more: dict[str, bool], token_: str, status: Status
+) -> None:
     values = recipe([step("token", get="token()(address)"), step("sum", get="sum()(uint256)")])
-    values["holdings"] = [{"token": "token", "amount": "sum"}]
+    values["holdings"] = [{"token": "token", "amount": "sum", **more}]
     (holding,) = read(values, {CHEF: {"token": answer, "sum": 4}})
     assert (holding.token, holding.status) == (token_, status)
 
@@ -465,3 +471,10 @@ def test_rows_are_joined_where_what_they_share_agrees(left: list[dict[str, int]]
     assert sorted(map(repr, map(sorted, map(dict.items, got)))) == sorted(
         map(repr, map(sorted, map(dict.items, plain)))
     )
+
+
+def test_parameters_are_told_again_as_they_were_given() -> None:
+    """As the store keeps them: a change of them is seen, and nothing else is."""
+    values = recipe(exclude=[B])
+    again = parse_params("recipe", values).model_dump(mode="json", exclude_defaults=True)
+    assert parse_params("recipe", again).model_dump(mode="json", exclude_defaults=True) == again
