@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from indexer.adapters.base import Params
 from indexer.adapters.parts import Addresses
@@ -31,7 +31,7 @@ def _records(given: Any) -> tuple[dict[str, Address], ...]:
 def _record(item: Any) -> dict[str, Address]:
     if not isinstance(item, dict):
         return {"": parse_address(item)}
-    if not item or not all(isinstance(key, str) and key.isidentifier() for key in item):
+    if item.keys() != {""} and (not item or not all(str(key).isidentifier() for key in item)):
         raise ValueError('expected tables such as {vault = "0x…", lens = "0x…"}')
     return {key: parse_address(value) for key, value in item.items()}
 
@@ -39,7 +39,7 @@ def _record(item: Any) -> dict[str, Address]:
 Value = bool | int | str
 """A name such as `chef` or `pool.lpToken`, or a literal."""
 
-Contracts = Annotated[tuple[dict[str, Address], ...], PlainValidator(_records)]
+Contracts = Annotated[tuple[dict[str, Address], ...], BeforeValidator(_records)]
 """One address, a list of addresses, or a list of tables of addresses; as tables, a plain address under the key `""`."""
 
 SOURCES = ("get", "list", "count", "event", "same_as")

@@ -471,3 +471,10 @@ def test_rows_are_joined_where_what_they_share_agrees(left: list[dict[str, int]]
     assert sorted(map(repr, map(sorted, map(dict.items, got)))) == sorted(
         map(repr, map(sorted, map(dict.items, plain)))
     )
+
+
+def test_parameters_are_told_again_as_they_were_given() -> None:
+    """As the store keeps them: a change of them is seen, and nothing else is."""
+    values = recipe(exclude=[B])
+    again = parse_params("recipe", values).model_dump(mode="json", exclude_defaults=True)
+    assert parse_params("recipe", again).model_dump(mode="json", exclude_defaults=True) == again
