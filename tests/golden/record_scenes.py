@@ -38,7 +38,8 @@ def record(place: Place, scene: Scene, source: str) -> dict[str, Any]:
 
 def main() -> None:
     for module in (lending_scenes, vault_scenes):
-        source = f"A local chain: tests/chain/{module.__name__.rpartition('.')[2]}.py, recorded by tests/golden/record_scenes.py"
+        scenes = module.__name__.rpartition(".")[2]
+        source = f"A local chain: tests/chain/{scenes}.py, recorded by tests/golden/record_scenes.py"
         for name, play in module.SCENES.items():
             with Devnet.start() as net:
                 place = settle(net)
