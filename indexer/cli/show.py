@@ -13,6 +13,7 @@ from typing import Unpack
 import click
 
 from indexer.cli import barsheet, exact, page, sheet, why
+from indexer.cli.headline import Judgement, echo_headline, judge_stored, quality_settings, verdict_json
 from indexer.cli.lastgood import LastGood, of_snapshot
 from indexer.cli.options import Options, Verb
 from indexer.cli.profiled import Definition, profile_options, show_profile, wanted
@@ -24,6 +25,7 @@ from indexer.model import Address, Snapshot, State
 from indexer.run.changes import Explained
 from indexer.run.series import Series, combine, row, thin
 from indexer.store.base import DeploymentRow, Point, Store
+from indexer.valuation.verdicts import QualitySettings
 
 GRID = Cadence(seconds=3600)
 """Over which deployments on several chains are summed where no other grid is asked for."""
@@ -42,21 +44,22 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """How it is to be shown: for people where it is neither JSON nor CSV."""
-
-    as_json: bool
-    as_csv: bool
-    everything: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Kept:
     """A stored snapshot, how final it is, and what its held prices were when they last were good."""
 
     one: Snapshot
     state: State
     last_good: Mapping[Address, LastGood]
+    judged: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How it is shown: long tables whole, as JSON, as CSV; by default a page."""
+
+    everything: bool
+    json: bool
+    csv: bool
 
 
 @click.command("show", cls=Verb)
@@ -95,65 +98,58 @@ def show(
     their sum, hour by hour unless --every says otherwise, and only at points at which each of them has a number; how
     many had to be left out is told. --each shows them one by one.
 
+    --profile counts the stored readings of one moment under a named definition: base, gross, net, redeemable, llama,
+    verifiable, constant-price. PROTOCOL may then be `all`.
+
     With --every as a time, each row is a bar: open, high, low, close, and the mean and median over time, in which a
     value counts as long as it held. --explain with --from or --to splits the change between two points into flow,
     price, yield, debt, scope, method and residual, which add up to it exactly.
 
-    --profile counts the stored readings of one moment under a named definition: base, gross, net, redeemable, llama,
-    verifiable, constant-price. PROTOCOL may then be `all`.
-
     \b
       tvl show aave-v3 --from -30d --every 1d
       tvl show aave-v3@ethereum --at 2026-01-01 --explain
-      tvl show aave-v3 --explain --from -30d --to -1d
       tvl show aave-v3 --profile net --against base
+      tvl show aave-v3 --explain --from -30d --to -1d
       tvl show aave-v3 --from 2026-01-01 --csv > aave.csv
     """
-    _refuse_contradictions(start, end, at=at, every=every, explain=explain, forms=(as_json, as_csv))
+    asked = Asked(protocol, start, end, every, at or (LATEST if explain else None), each)
+    form = Form(everything, as_json, as_csv)
+    _refuse_mixtures(asked, form, at, explain=explain, profiled=any(definition.values()))
     if any(definition.values()):
-        if start or end or every or explain or as_csv or each:
-            raise click.UsageError("--profile shows one moment, as a page or as JSON: it takes --at, not a series.")
         show_profile(options, wanted(protocol, at or LATEST, definition), everything, as_json)
-        return
-    asked = Asked(protocol, start, end, every, at or (LATEST if explain and not (start or end) else None), each)
-    form = Form(as_json, as_csv, everything)
-    if asked.at:
-        _echo_snapshots(asyncio.run(_snapshots(options, asked, asked.at)), explain, form)
-    elif explain:
-        _echo_why(options, asked, form)
+    elif explain and (start or end):
+        _echo_why(options, protocol, start, end or LATEST, everything=everything, as_json=as_json)
+    elif asked.at:
+        _echo_snapshots(asyncio.run(_snapshots(options, asked, asked.at)), form, explain)
     else:
         _echo_series(protocol, *asyncio.run(_series(options, asked)), form)
 
 
-def _refuse_contradictions(
-    start: Moment | None,
-    end: Moment | None,
-    *,
-    at: Moment | None,
-    every: Cadence | None,
-    explain: bool,
-    forms: tuple[bool, bool],
-) -> None:
-    if all(forms):
+def _refuse_mixtures(asked: Asked, form: Form, at: Moment | None, *, explain: bool, profiled: bool) -> None:
+    """Raises UsageError for options that cannot be had together."""
+    span, every = asked.start or asked.end, asked.every
+    if form.json and form.csv:
         raise click.UsageError("--json and --csv exclude each other.")
-    if (at and (start or end)) or ((at or explain) and every):
+    if (at and span) or ((at or explain) and every):
         raise click.UsageError("--at and --explain exclude --every, and --at excludes --from and --to.")
-    refuse_backwards(start, end)
+    if profiled and (span or every or explain or form.csv or asked.each):
+        raise click.UsageError("--profile shows one moment, as a page or as JSON: it takes --at, not a series.")
+    refuse_backwards(asked.start, asked.end)
 
 
-def _echo_snapshots(snapshots: list[Kept], explain: bool, form: Form) -> None:
-    if form.as_json:
-        exact.echo_json([exact.snapshot(kept.one, kept.state, kept.last_good) for kept in snapshots])
-    elif form.as_csv:
+def _echo_snapshots(snapshots: list[Kept], form: Form, explain: bool) -> None:
+    if form.json:
+        exact.echo_json([_json(kept) for kept in snapshots])
+    elif form.csv:
         sheet.echo_holdings_csv([kept.one for kept in snapshots])
     else:
         _echo_pages(snapshots, explain, form.everything)
 
 
 def _echo_series(protocol: str, series: Mapping[str, Series], timed: barsheet.Bars, form: Form) -> None:
-    if form.as_json:
+    if form.json:
         sheet.echo_series_json(protocol, series, timed)
-    elif form.as_csv:
+    elif form.csv:
         sheet.echo_series_csv(series)
     elif timed:
         barsheet.echo_bars(timed, form.everything)
@@ -161,26 +157,31 @@ def _echo_series(protocol: str, series: Mapping[str, Series], timed: barsheet.Ba
         sheet.echo_series(series, form.everything)
 
 
-def _echo_why(options: Options, asked: Asked, form: Form) -> None:
-    if form.as_csv:
-        raise click.UsageError("--explain with --from is a table or JSON: --csv shows a series or one snapshot.")
-    many = asyncio.run(_explained(options, asked))
-    if form.as_json:
-        exact.echo_json(why.explained_json(asked.protocol, many))
+def _echo_why(
+    options: Options, protocol: str, start: Moment | None, end: Moment, *, everything: bool, as_json: bool
+) -> None:
+    many = asyncio.run(_explained(options, protocol, start, end))
+    if as_json:
+        exact.echo_json(why.explained_json(protocol, many))
     else:
-        why.echo_explained(asked.protocol, many, form.everything)
+        why.echo_explained(protocol, many, everything)
 
 
-async def _explained(options: Options, asked: Asked) -> list[Explained]:
+async def _explained(options: Options, protocol: str, start: Moment | None, end: Moment) -> list[Explained]:
     options.log("error")
     async with options.store(options.settings()) as store:
-        rows = await deployments_of(store, asked.protocol)
-        return await explained(store, rows, asked.start, asked.end or LATEST)
+        return await explained(store, await deployments_of(store, protocol), start, end)
+
+
+def _json(kept: Kept) -> exact.Json:
+    return exact.snapshot(kept.one, kept.state, kept.last_good) | {"verdict": verdict_json(kept.judged)}
 
 
 def _echo_pages(snapshots: list[Kept], explain: bool, everything: bool) -> None:
     for kept in snapshots:
         page.echo_snapshot(kept.one, kept.state, kept.last_good, everything=everything)
+        click.echo()
+        echo_headline(kept.judged)
         if explain:
             click.echo()
             page.echo_factors(kept.one)
@@ -192,7 +193,8 @@ async def _snapshots(options: Options, asked: Asked, at: Moment) -> list[Kept]:
     options.log("error")
     async with options.store(options.settings()) as store:
         rows = await deployments_of(store, asked.protocol)
-        found = [kept for row in rows if (kept := await _snapshot(store, row, at))]
+        settings = quality_settings(options)
+        found = [kept for row in rows if (kept := await _snapshot(store, row, at, settings))]
     if not found:
         raise UnknownName(
             f"nothing of {asked.protocol} is stored at or before {at.text}", hint="`tvl status` tells what is stored."
@@ -200,13 +202,14 @@ async def _snapshots(options: Options, asked: Asked, at: Moment) -> list[Kept]:
     return found
 
 
-async def _snapshot(store: Store, row: DeploymentRow, at: Moment) -> Kept | None:
+async def _snapshot(store: Store, row: DeploymentRow, at: Moment, settings: QualitySettings) -> Kept | None:
     number = await block_before(store, row.key, at)
     one = await store.snapshot(row.key, number) if number is not None else None
     if one is None:
         return None
     (point,) = await store.series(row.key, one.at.number, one.at.number)
-    return Kept(one, point.state, await of_snapshot(store, row.chain, one))
+    last_good = await of_snapshot(store, row.chain, one)
+    return Kept(one, point.state, last_good, await judge_stored(store, row, one, settings))
 
 
 async def _series(options: Options, asked: Asked) -> tuple[Mapping[str, Series], barsheet.Bars]:
