@@ -121,6 +121,9 @@ def test_the_measures_of_a_span(tvl: Tvl, filled: Path) -> None:
 def test_flows_of_a_category_are_the_sum_of_its_deployments(tvl: Tvl, filled: Path) -> None:
     told = answer(tvl, "flows", "--category", "yield", "--every", "1d")
     assert [(one["opening"], one["closing"]) for one in told["intervals"]] == [("200", "700"), ("700", "600")]
+    assert [(one["protocol"], one["closing"]) for one in told["protocols"]] == [("savings", "500"), ("rival", "100")]
+    bar = told["intervals"][1]["bar"]
+    assert (bar["open"], bar["close"], bar["mean"]) == ("700", "600", "700")
 
 
 def test_flows_are_a_table_for_people(tvl: Tvl, filled: Path) -> None:
