@@ -22,8 +22,9 @@ from indexer.cli.why import NAMES, part_names, percent, ratio_json, signed, sum_
 from indexer.config.types import Cadence
 from indexer.run.changes import WHOLE_SPAN, Explained, Sum, by_interval, whole
 from indexer.run.measured import Measured, measure
+from indexer.store.base import DeploymentRow
 from indexer.valuation.measures import Movement, Revalued, organic_growth
-from indexer.valuation.rollup import Bar
+from indexer.valuation.rollup import HOLDS_S, Bar
 
 _HELP_SPAN = "a block, a date, or -90d."
 
@@ -96,9 +97,23 @@ async def _told(
             raise click.UsageError("These deployments are on several chains: give --every as a time (1h, 1d).")
         many = await explained(store, rows, *span, every)
         measured = await measure(store, many, every)
+    _note_silent(rows, many, measured.end)
     intervals = {measured.start: whole(many)} if every is WHOLE_SPAN else by_interval(many)
     name = " ".join(part for part in chosen if part) or "everything"
     return Told(name, intervals, whole(many), _by_protocol(many), measured)
+
+
+def _note_silent(rows: Sequence[DeploymentRow], many: Sequence[Explained], end: int) -> None:
+    """What a reader of a sum must know: who is not in it, and who is in it with an old value."""
+    told = {one.row.key: one for one in many}
+    for row in rows:
+        one = told.get(row.key)
+        if one is None:
+            click.echo(f"{row.key} has nothing stored then and is left out", err=True)
+        elif end - one.closing.at.timestamp > HOLDS_S:
+            click.echo(
+                f"{row.key} has nothing newer than {iso(one.closing.at.timestamp)} and stays as it was", err=True
+            )
 
 
 def _by_protocol(many: Sequence[Explained]) -> dict[str, Sum]:
