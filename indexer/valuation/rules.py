@@ -41,13 +41,14 @@ def gap(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
 
 
 def held(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
-    """A number that should be there and cannot be had: one finding a token."""
+    """A number that cannot be had, or that its own reading does not believe: one finding a token."""
     told: dict[Address, Line] = {}
     for line in evidence.book.snapshot.lines:
         if line.status in TROUBLE:
             told.setdefault(line.holding.token, line)
     for token, line in told.items():
-        yield Finding("held", Status.HELD, token, line.reason, excludes=False)
+        status = Status.SUSPECT if line.status is Status.SUSPECT else Status.HELD
+        yield Finding("held", status, token, line.reason, line.usd or 0, excludes=False)
 
 
 def in_and_out(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
@@ -194,7 +195,7 @@ def idle(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
 
 RULES: tuple[Rule, ...] = (
     Rule("gap", "nothing of the deployment could be read at the block", gap),
-    Rule("held", "a number that should be there and cannot be had", held),
+    Rule("held", "a number that cannot be had, or that its own reading does not believe", held),
     Rule(
         "jump",
         "an amount or price that leaps between two snapshots, and that nothing explains (see also `newcomer` "
@@ -246,7 +247,8 @@ def _really_held(evidence: Evidence, entry: Entry) -> int | None:
     if not by_balance(entry, evidence.claims):
         return None
     beside = evidence.claims.by_owner.get((entry.book.chain, entry.line.holding.owner), ())
-    others = [other for other in beside if other.book.key != entry.book.key and other.counts]
+    base = (other for other in beside if other.line.holding.bucket is Bucket.BASE and other.counts)
+    others = [other for other in base if other.book.key != entry.book.key]
     owned = [other for other in others if not by_balance(other, evidence.claims)]
     if not any(other.position == entry.position for other in owned):
         return None
