@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from indexer.model import Address, Bucket, Grade, Line, Quote, Status
-from indexer.pricing.compose import depth_of
 from indexer.units import USD_DECIMALS, usd_text
 from indexer.valuation.books import Entry, Place, worth
 from indexer.valuation.history import Path, base_usd, path, seen, weighted_median
@@ -121,6 +120,8 @@ def depth(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
 
 def _against(evidence: Evidence, quote: Quote) -> int | None:
     """What stands against a token in the market that priced it, or in stored pools, whichever is more."""
+    from indexer.pricing.compose import depth_of
+
     there = depth_of(quote)
     stored = counter_liquidity(evidence.claims, (evidence.book.chain, quote.token))
     known = [stored] if stored is not None else []
