@@ -14,7 +14,7 @@ from indexer.units import USD_DECIMALS, usd_text
 from indexer.valuation.books import Entry, Place, worth
 from indexer.valuation.history import Path, base_usd, path, seen, weighted_median
 from indexer.valuation.jumps import BPS, jumps
-from indexer.valuation.pools import SIDED, counter_liquidity, pools_of
+from indexer.valuation.pools import counter_liquidity, is_sided, pools_of
 from indexer.valuation.profiles import by_balance
 from indexer.valuation.verdicts import Evidence, Finding, QualitySettings
 
@@ -132,7 +132,7 @@ def _against(evidence: Evidence, quote: Quote) -> int | None:
 
 def lopsided(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
     """One side of constant-product pools worth many times the other: one of the prices is wrong."""
-    if evidence.book.kind not in SIDED:
+    if not is_sided(evidence.book):
         return
     for token, usd in _worth_by_token(evidence).items():
         if not _heavy(evidence, usd, settings):
