@@ -1,7 +1,7 @@
 """Names of kinds -> adapters, and what a configuration says of a kind -> its typed parameters.
 
-Our own kinds are imported when first used; those of other packages come by the entry point group "indexer.adapters"
-(`my_kind = "my_package.module:MyAdapter"`). A name of ours cannot be taken by another package.
+Our own kinds, and the recipes that are shipped, are imported when first used; those of other packages come by the entry
+point group "indexer.adapters" (`my_kind = "my_package.module:MyAdapter"`). A name of ours cannot be taken by another.
 """
 
 from __future__ import annotations
@@ -22,15 +22,22 @@ GROUP = "indexer.adapters"
 OURS = {
     "aave_v2": "AaveV2",
     "aave_v3": "AaveV3",
+    "balancer_v1": "BalancerV1",
+    "balancer_v2": "BalancerV2",
+    "balancer_v3": "BalancerV3",
     "compound_v2": "CompoundV2",
     "compound_v3": "CompoundV3",
+    "curve": "Curve",
     "erc4626": "Erc4626",
     "euler_v2": "EulerV2",
     "fraxlend": "Fraxlend",
     "morpho_blue": "MorphoBlue",
+    "recipe": "Recipe",
     "token_balances": "TokenBalances",
+    "trader_joe_lb": "TraderJoeLb",
     "uniswap_v2": "UniswapV2",
     "uniswap_v3": "UniswapV3",
+    "uniswap_v4": "UniswapV4",
 }
 """Kind, which is its module's name too, and the adapter's class."""
 
@@ -58,7 +65,20 @@ class ParamErrors(ConfigError):
         super().__init__(told, kind=kind)
 
 
-KINDS: Kinds[Adapter[Any]] = Kinds("indexer.adapters", GROUP, Adapter, OURS)
+def _shipped_kinds() -> tuple[str, ...]:
+    """Imported when first needed, as every kind is."""
+    from indexer.adapters.recipes.shipped import shipped_kinds
+
+    return shipped_kinds()
+
+
+def _shipped_adapter(kind: str) -> Adapter[Any]:
+    from indexer.adapters.recipes.shipped import shipped_adapter
+
+    return shipped_adapter(kind)
+
+
+KINDS: Kinds[Adapter[Any]] = Kinds("indexer.adapters", GROUP, Adapter, OURS, _shipped_kinds, _shipped_adapter)
 
 
 def kinds() -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from indexer.model import Address, Bucket, Grade, Line, Status
-from indexer.units import usd_text
+from indexer.model import Address, Bucket, Grade, Line, Quote, Status
+from indexer.pricing.compose import depth_of
+from indexer.units import USD_DECIMALS, usd_text
 from indexer.valuation.books import Entry, Place, worth
 from indexer.valuation.history import Path, base_usd, path, seen, weighted_median
 from indexer.valuation.jumps import BPS, jumps
@@ -106,15 +107,25 @@ def own_token(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding
 
 
 def depth(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
-    """A token priced by a market, worth more than all that stands against it in the stored pools."""
+    """A token priced by a market, worth more than all that stands against it there."""
     for token, usd in _worth_by_token(evidence).items():
         quote = evidence.book.snapshot.quotes.get(token)
         if quote is None or quote.grade not in MARKET or not _heavy(evidence, usd, settings):
             continue
-        against = counter_liquidity(evidence.claims, (evidence.book.chain, token))
+        against = _against(evidence, quote)
         if against is not None and usd > against * settings.depth_times:
-            reason = f"{usd_text(usd)} by a market's price, and {usd_text(against)} stands against it in stored pools"
+            reason = f"{usd_text(usd)} by a market's price, and {usd_text(against)} stands against it there"
             yield Finding("depth", Status.SUSPECT, token, reason, usd)
+
+
+def _against(evidence: Evidence, quote: Quote) -> int | None:
+    """What stands against a token in the market that priced it, or in stored pools, whichever is more."""
+    there = depth_of(quote)
+    stored = counter_liquidity(evidence.claims, (evidence.book.chain, quote.token))
+    known = [stored] if stored is not None else []
+    if there is not None:
+        known.append(there.numerator * 10**USD_DECIMALS // there.denominator)
+    return max(known, default=None)
 
 
 def lopsided(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
@@ -197,7 +208,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("flash", "much that came and left within one block: told, and in no number", flash),
     Rule("own_token", "a base that is mostly the protocol's own tokens", own_token),
-    Rule("depth", "a token priced by a market, worth more than what stands against it in the stored pools", depth),
+    Rule("depth", "a token priced by a market, worth more than what stands against it there", depth),
     Rule("lopsided", "a constant-product pool whose sides differ in value many times", lopsided),
     Rule("unheld", "an account of more than another stored reading shows to be there", unheld),
     Rule("unbacked", "a receipt held for more than all that is behind it", unbacked),

@@ -22,13 +22,14 @@ from indexer.testing import drive
 from tests.contract.kind_worlds import CASES as OTHERS
 from tests.contract.kind_worlds import EARLY, LATE, Case, block
 from tests.contract.lending_worlds import LENDING
+from tests.contract.recipe_worlds import RECIPES
 
-MODULES = sorted(Path(indexer.adapters.__file__).parent.glob("*.py"))
+MODULES = sorted(Path(indexer.adapters.__file__).parent.rglob("*.py"))
 OUT_OF_REACH = ("indexer.chain", "indexer.store", "indexer.run", "aiohttp", "web3", "socket", "sqlalchemy", "asyncio")
 
 FAILURES = [Failed(Status.MISSING, "no code"), Failed(Status.HELD, "reverted"), Failed(Status.MALFORMED, "5 bytes")]
 
-CASES = [*OTHERS, *LENDING]
+CASES = [*OTHERS, *LENDING, *RECIPES]
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 
@@ -279,4 +280,6 @@ def spoiled(honest: Answer, choice: int) -> Answer:
         return tuple(spoiled(item, choice) for item in honest)
     if isinstance(honest, str):
         return (NATIVE, "0x" + "ff" * 20, honest)[choice % 3]
+    if isinstance(honest, bytes):
+        return (b"\xff" * len(honest), bytes(len(honest)), honest[: len(honest) // 2])[choice % 3]
     return (2**256 - 1, 0, honest)[choice % 3]
