@@ -32,6 +32,7 @@ OURS = {
     "erc4626": "Erc4626",
     "euler_v2": "EulerV2",
     "fraxlend": "Fraxlend",
+    "iziswap": "Iziswap",
     "morpho_blue": "MorphoBlue",
     "token_balances": "TokenBalances",
     "trader_joe_lb": "TraderJoeLb",

@@ -190,6 +190,24 @@ def test_curve_pools_are_read_through_a_registry_a_factory_and_by_themselves(cha
     assert all(h.receipt == h.owner for h in by["factory"])
 
 
+def test_izi_pools_are_counted_up_to_the_first_number_that_was_not_given(chain: Chain) -> None:
+    net, dai, usdc = chain.net, chain.tokens["DAI"], chain.tokens["USDC"]
+    manager, pools = net.deploy(own("IziLikeManager")), [f"0x{0xDEAD00 + i:040x}" for i in range(40)]
+    for i, pool in enumerate(pools):
+        if i == 1:
+            net.mine()
+            before = net.block_number()
+        net.send(manager, "add(address,address,uint24,address)", dai, usdc, 100 + i, pool)
+        net.send(dai, "mint(address,uint256)", pool, 10 + i)
+        net.send(usdc, "mint(address,uint256)", pool, 1_000 + i)
+    net.mine()
+    params = {"liquidity_manager": manager}
+    expected = {(dai, pool): 10 + i for i, pool in enumerate(pools)}
+    expected |= {(usdc, pool): 1_000 + i for i, pool in enumerate(pools)}
+    assert amounts(chain.read("iziswap", params)) == expected
+    assert amounts(chain.read("iziswap", params, before)) == {(dai, pools[0]): 10, (usdc, pools[0]): 1_000}
+
+
 def test_the_real_3pool_at_a_real_block_holds_what_it_says() -> None:
     """Mainnet's own code over its recorded storage; it reverts beyond its third coin."""
     with Anvil.from_fixture(THREE_POOL) as node:
