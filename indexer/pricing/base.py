@@ -47,6 +47,11 @@ class OracleParams(BaseModel):
         """The tokens whose prices the source is declared to need; others may show only when it is read."""
         return ()
 
+    @property
+    def abroad(self) -> tuple[tuple[str, Address], ...]:
+        """The chains and tokens of theirs whose prices the source needs."""
+        return ()
+
 
 class QuotedParams(OracleParams):
     """Parameters of a source that prices in USD, or in one other token."""

@@ -115,7 +115,8 @@ DEPTH = "depth"
 
 def depth_of(quote: Quote) -> Fraction | None:
     """USD behind the thinnest market that a quote's price hangs on; None where it hangs on none."""
-    depths = [Fraction(step.answer, 10**step.decimals) for step in quote.steps if step.source == DEPTH]
+    behind = [step for step in quote.steps if step.source.rpartition(":")[2] == DEPTH]
+    depths = [Fraction(step.answer, 10**step.decimals) for step in behind]
     return min(depths, default=None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from structlog.typing import FilteringBoundLogger
@@ -20,6 +20,8 @@ from indexer.config.schema import ChainSettings
 from indexer.errors import ChainUnavailable, Transient, WrongFork
 from indexer.model import BlockRef
 from indexer.reads.batch import Reader
+from indexer.reads.source import Lender
+from indexer.run.abroad import Abroad
 from indexer.run.grid import last_due
 from indexer.run.program import ChainProgram, Deployment
 
@@ -82,7 +84,7 @@ class LiveChain:
 
     def reader_elsewhere(self, endpoint: str) -> Reader:
         """A reader that asks the other endpoints first, if there are any."""
-        return _reader(self.program.settings, Elsewhere(self.pool, endpoint))
+        return _reader(self.program.settings, Elsewhere(self.pool, endpoint), self.reader.lender)
 
     def alone(self, place: int) -> AbstractAsyncContextManager[LiveChain]:
         """The same chain as one endpoint, by its place in the configuration, shows it."""
@@ -112,7 +114,7 @@ class LiveChain:
 async def open_chain(program: ChainProgram, log: FilteringBoundLogger) -> AsyncIterator[LiveChain]:
     """Connect to a chain's endpoints; they are asked when they are needed, not now."""
     settings = program.settings
-    async with Pool(
+    pool = Pool(
         program.name,
         settings.chain_id,
         settings.endpoints,
@@ -120,11 +122,13 @@ async def open_chain(program: ChainProgram, log: FilteringBoundLogger) -> AsyncI
         units_per_s=settings.requests_per_second,
         block_time_s=settings.block_time_s,
         on_trouble=_teller(log),
-    ) as pool:
-        yield LiveChain(program, pool, _reader(settings, pool), Clock(pool), log)
+    )
+    async with pool, AsyncExitStack() as lenders:
+        abroad = Abroad(lambda chain: open_chain(program.others[chain], log.bind(chain=chain)), lenders)
+        yield LiveChain(program, pool, _reader(settings, pool, abroad.lend), Clock(pool), log)
 
 
-def _reader(settings: ChainSettings, transport: Transport) -> Reader:
+def _reader(settings: ChainSettings, transport: Transport, lender: Lender | None = None) -> Reader:
     multicall = settings.multicall3
     return Reader(
         transport,
@@ -132,6 +136,7 @@ def _reader(settings: ChainSettings, transport: Transport) -> Reader:
         multicall.first_block if multicall else 0,
         block_number=settings.block_number,
         logs=LogReader(transport).fetch,
+        lender=lender,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,11 @@ from indexer.errors import ConfigError, UnknownName
 from indexer.model import NATIVE, Address, Token
 from indexer.pricing.guards import GuardSettings
 from indexer.pricing.router import Route, Router
+from indexer.run.abroad import broken_loans
 from indexer.store.base import DeploymentRow
+from indexer.valuation.rules import NAMES
 from indexer.valuation.shared import Listing, SharedContract, shared_contracts
+from indexer.valuation.verdicts import QualitySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +60,14 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class ChainProgram:
-    """One chain: where to ask, what to read, how to price."""
+    """One chain: where to ask, what to read, how to price. `others` are all chains, for prices that come from them."""
 
     name: str
     settings: ChainSettings
     deployments: tuple[Deployment, ...]
     router: Router
     native: Token
+    others: Mapping[str, ChainProgram] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +110,21 @@ def load_program(file: Path) -> Program:
 def assemble(draft: Draft, settings: Settings) -> Program:
     """The program of settings that have a shape. Raises ConfigError with every problem, old and new."""
     deployments = [d for i, row in enumerate(settings.protocols) if (d := _deployment(draft, settings, i, row))]
-    chains = {
+    chains: dict[str, ChainProgram] = {}
+    chains |= {
         name: ChainProgram(
             name=name,
             settings=chain,
             deployments=tuple(d for d in deployments if d.chain == name),
             router=_router(draft, settings, name),
             native=Token(NATIVE, chain.native.symbol, chain.native.decimals),
+            others=chains,
         )
         for name, chain in settings.chains.items()
     }
+    for chain, problem in broken_loans({name: one.router for name, one in chains.items()}):
+        draft.add(("tokens", chain), problem)
+    _check_quality(draft, settings)
     draft.checked()
     return Program(settings, draft.file.parent, chains)
 
@@ -163,8 +172,8 @@ def _router(draft: Draft, settings: Settings, chain: str) -> Router:
     for symbol, token in tokens.items():
         for i, table in enumerate(token.routes):
             try:
-                route = Route.parse(_resolved(table, symbols, feeds))
-            except ConfigError as error:
+                route = Route.parse(_resolved(_of_other_chain(table, settings), symbols, feeds))
+            except (ConfigError, UnknownName) as error:
                 draft.add(("tokens", chain, symbol, "routes", i), error.message)
                 whole = False
             else:
@@ -186,6 +195,20 @@ def _guards(draft: Draft, settings: Settings, chain: ChainSettings) -> GuardSett
     except ConfigError as error:
         draft.add(("guards",), error.message)
         return GuardSettings()
+
+
+def _of_other_chain(table: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
+    """A route to another chain's token, with its symbol there as its address."""
+    chain, symbol = table.get("chain"), table.get("token")
+    rows = settings.tokens.get(chain, {}) if isinstance(chain, str) else {}
+    return {**table, "token": rows[symbol].address} if isinstance(symbol, str) and symbol in rows else table
+
+
+def _check_quality(draft: Draft, settings: Settings) -> None:
+    try:
+        QualitySettings.parse(settings.quality, NAMES)
+    except ConfigError as error:
+        draft.add(("quality",), error.message)
 
 
 def _resolved(table: Mapping[str, Any], symbols: Mapping[str, Address], feeds: Mapping[str, FeedSettings]) -> Any:

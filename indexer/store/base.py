@@ -208,6 +208,15 @@ class Store(ABC):
         """
 
     @abstractmethod
+    async def last_read(
+        self, deployment: str, *, block: int | None = None, time: int | None = None, is_whole: bool = False
+    ) -> BlockRef | None:
+        """The block of the last canonical snapshot that is no gap, at or before a block and a time where given.
+
+        `is_whole`: of the last that lacks nothing, that is, of one that is not held either.
+        """
+
+    @abstractmethod
     async def replay(
         self, deployment: str, from_block: int, to_block: int | None, use: Callable[[Iterator[Snapshot], Ledger], T]
     ) -> T:

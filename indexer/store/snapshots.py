@@ -23,7 +23,7 @@ from sqlalchemy import (
     select,
 )
 
-from indexer.model import Address, Bucket, Hash, Holding, Line, Quote, Snapshot, State, Status, Token, Total
+from indexer.model import Address, BlockRef, Bucket, Hash, Holding, Line, Quote, Snapshot, State, Status, Token, Total
 from indexer.store import deltas
 from indexer.store import tables as t
 from indexer.store.base import Point
@@ -134,6 +134,19 @@ def _point(key: str, row: Row[Any], totals: dict[Bucket, Total]) -> Point:
     at = block_of(row)
     assert at is not None
     return Point(key, at, State(row.state), Status(row.status), row.reason, totals)
+
+
+def last_read(connection: Connection, key: str, block: int | None, time: int | None, is_whole: bool) -> BlockRef | None:
+    """See `Store.last_read`."""
+    deployment = deployment_id(connection, key)
+    if deployment is None:
+        return None
+    s = t.snapshot.c
+    unwanted = [_GAP, _HELD] if is_whole else [_GAP]
+    query = in_range(deployment, 0, block, t.snapshot).where(s.status.not_in(unwanted))
+    query = query if time is None else query.where(s.timestamp <= time)
+    row = connection.execute(query.order_by(None).order_by(s.number.desc()).limit(1)).first()
+    return None if row is None else block_of(row)
 
 
 def levels(connection: Connection, key: str, from_time: int, to_time: int | None, bucket: Bucket) -> list[Level]:

@@ -96,6 +96,12 @@ class SqlStore(Store):
     async def snapshot(self, deployment: str, at_or_before: int | None = None) -> Snapshot | None:
         return await self._engine.read(partial(snapshots.snapshot, key=deployment, at_or_before=at_or_before))
 
+    async def last_read(
+        self, deployment: str, *, block: int | None = None, time: int | None = None, is_whole: bool = False
+    ) -> BlockRef | None:
+        asked = partial(snapshots.last_read, key=deployment, block=block, time=time, is_whole=is_whole)
+        return await self._engine.read(asked)
+
     async def replay(
         self, deployment: str, from_block: int, to_block: int | None, use: Callable[[Iterator[Snapshot], Ledger], T]
     ) -> T:

@@ -42,7 +42,8 @@ Ledger = Callable[[int, int], Moves]
 class Change:
     """Why the value of one token in one bucket changed. USD as in `Parts`: `closing - opening` is `parts.change`.
 
-    Values are what the totals count: nothing for a holding that is left out. Amounts are raw units, as last known.
+    Values are what the totals count: nothing for a holding that is left out. Amounts are raw units, as last known;
+    `basis` is empty where none moved.
     """
 
     deployment: str
@@ -176,7 +177,7 @@ class Attributor:
             opening_amount=sum(account.opening_amount for account in accounts),
             closing_amount=sum(_amount(stand) for stand in stands),
             parts=sum_parts(account.parts for account in accounts),
-            basis=BOTH if len(bases) > 1 else next(iter(bases), END_POINTS),
+            basis=BOTH if len(bases) > 1 else next(iter(bases), ""),
             notes=tuple(dict.fromkeys(note for account in accounts for note in account.notes))[:_NOTES_KEPT],
         )
 

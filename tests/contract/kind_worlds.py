@@ -51,8 +51,15 @@ class World:
             return amount(self.number, ask.owner)
         if isinstance(ask, LogQuery):
             assert ask.to_block <= self.number
-            return [log for log in self.logs if ask.from_block <= log.block_number <= ask.to_block]
+            return [log for log in self.logs if answers(log, ask)]
         return self.contracts(ask)
+
+
+def answers(log: Log, ask: LogQuery) -> bool:
+    """Whether a node would give the log for this query."""
+    wanted = zip(ask.topics, log.topics, strict=False)
+    in_range = ask.from_block <= log.block_number <= ask.to_block and len(ask.topics) <= len(log.topics)
+    return in_range and log.address in ask.addresses and all(one is None or topic in one for one, topic in wanted)
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,14 @@ from indexer.testing import drive
 from tests.contract.kind_worlds import CASES as OTHERS
 from tests.contract.kind_worlds import EARLY, LATE, Case, block
 from tests.contract.lending_worlds import LENDING
+from tests.contract.recipe_worlds import RECIPES
 
-MODULES = sorted(Path(indexer.adapters.__file__).parent.glob("*.py"))
+MODULES = sorted(Path(indexer.adapters.__file__).parent.rglob("*.py"))
 OUT_OF_REACH = ("indexer.chain", "indexer.store", "indexer.run", "aiohttp", "web3", "socket", "sqlalchemy", "asyncio")
 
 FAILURES = [Failed(Status.MISSING, "no code"), Failed(Status.HELD, "reverted"), Failed(Status.MALFORMED, "5 bytes")]
 
-CASES = [*OTHERS, *LENDING]
+CASES = [*OTHERS, *LENDING, *RECIPES]
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 
