@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -76,14 +78,18 @@ class Rule:
 
 @dataclass
 class FaultProxy:
-    """A server on a free loopback port, started and stopped as an async context. `url` carries a key in its path."""
+    """A server on a free loopback port, started and stopped as an async context; over TLS where it has a context.
+
+    `url` carries a key in its path, another one for each proxy: nobody may print or store it.
+    """
 
     upstream: str
-    key: str = "CANARY-4f1d"
+    key: str = field(default_factory=lambda: f"CANARY-{secrets.token_hex(8)}", repr=False)
     rules: list[Rule] = field(default_factory=list)
     asked: list[Document] = field(default_factory=list)
     posts: int = 0
-    url: str = ""
+    tls: ssl.SSLContext | None = None
+    url: str = field(default="", repr=False)
 
     async def __aenter__(self) -> Self:
         self._node, self._turn, self._idle, self._passing = aiohttp.ClientSession(), asyncio.Lock(), asyncio.Event(), 0
@@ -92,9 +98,9 @@ class FaultProxy:
         app.router.add_post("/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.tls).start()
         self.port = self._runner.addresses[0][1]
-        self.url = f"http://127.0.0.1:{self.port}/v3/{self.key}"
+        self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}/v3/{self.key}"
         return self
 
     async def __aexit__(

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from pydantic import model_validator
-
 from indexer.adapters.floor import FloorAdapter, FloorParams
 from indexer.adapters.logged import Event, Logged, since
-from indexer.adapters.parts import Addresses, ask_groups, exactly_one
+from indexer.adapters.parts import Addresses, ask_groups
 from indexer.adapters.pools import (
     balances_of,
     different_tokens,
@@ -37,11 +35,6 @@ class UniswapV3Params(FloorParams):
     Slipstream (Velodrome, Aerodrome)."""
     pools: Addresses = ()
     """The pools to count, in place of a factory."""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> UniswapV3Params:
-        exactly_one(factory=self.factory, pools=self.pools)
-        return self
 
 
 class UniswapV3(FloorAdapter[UniswapV3Params]):
@@ -106,7 +99,7 @@ _FACTORIES: dict[str, Callable[[Address], Logged]] = {
 }
 
 
-def _found(values: tuple[Any, ...], block: int) -> Found:
+def _found(values: tuple[Any, ...], block: int) -> list[Found]:
     """The tokens stand first in all of these events, and the pool last."""
     token0, token1, *_, pool = values
-    return Found(pool, block, pool_data(pool, different_tokens((token0, token1))))
+    return [Found(pool, block, pool_data(pool, different_tokens((token0, token1))))]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from indexer.chain.base import Replies, Request
-from indexer.chain.health import AUTH_BENCH_S, Member, Trouble
+from indexer.chain.health import AUTH_BENCH_S, TLS_BENCH_S, Member, Trouble
 from indexer.chain.limits import Clock
 from indexer.chain.need import Need, may_stay, own_failure
 from indexer.chain.verdicts import CORE_METHODS
@@ -43,7 +43,7 @@ class Asking:
         self.members = members
         self.numbers: OrderedDict[str, int] = OrderedDict()
         self.hedges = 0
-        self.last_failure = ""
+        self.last_failure = self.last_hint = ""
         self._chain_id, self._block_time_s, self._hedge = chain_id, block_time_s, hedge
         self._tell, self._clock, self._wall = on_trouble, clock, wall
         self._favourite: Member | None = None
@@ -172,10 +172,13 @@ class Asking:
         """Book a failure of the endpoint as a whole."""
         if "shut" in error.context:
             return
-        self.last_failure = f"{member.label}: {error.verdict} {error.message}"
+        self.last_failure, self.last_hint = f"{member.label}: {error.verdict} {error.message}", error.next_step
         if error.verdict is Verdict.QUOTA:
             member.shut(DAY_S - self._wall() % DAY_S, "its quota is used up until 00:00 UTC")
             self._tell(Trouble(member.label, "quota", error.message))
+        elif "tls" in error.context:
+            member.shut(TLS_BENCH_S, error.message)
+            self._tell(Trouble(member.label, "tls", f"{error.message}. {error.next_step}"))
         elif error.verdict is Verdict.AUTH and member.proven and "http" not in error.context:
             member.lacking(str(error.context.get("method")))
         elif error.verdict is Verdict.AUTH:

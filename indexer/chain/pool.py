@@ -180,7 +180,10 @@ class Pool:
             found = ", ".join(f"{member.label}: {member.other_chain}" for member in members)
             return WrongChain(f"every endpoint serves another chain than {self.chain_id}", chain=self.name, found=found)
         return ChainUnavailable(
-            f"none of {len(members)} endpoints answers", chain=self.name, last=self._asking.last_failure or None
+            f"none of {len(members)} endpoints answers",
+            hint=self._asking.last_hint,
+            chain=self.name,
+            last=self._asking.last_failure or None,
         )
 
 

@@ -24,6 +24,7 @@ VERBS = {
     "run": "Follow the chains and store a snapshot of each protocol when it is due.",
     "backfill": "Fill past blocks with snapshots, coarse first, then finer.",
     "show": "Show a protocol's stored series, or one snapshot with every factor.",
+    "quality": "Show how far stored numbers can be believed, and the headline without what is suspect.",
     "overlap": "Show what is counted twice, with whom, and what is left when each unit counts once.",
     "flows": "Show what flowed in and out, and what else changed the value.",
     "share": "Show each protocol's share of a category, a chain, or everything.",

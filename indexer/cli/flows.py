@@ -116,9 +116,10 @@ async def _told(
             raise click.UsageError("These deployments are on several chains: give --every as a time (1h, 1d).")
         many = await explained(store, rows, *span, every)
         levels = await _levels(store, [one.row for one in many], many)
-    intervals = by_interval(many)
+    measured = _measured(many, levels)
+    intervals = {measured.start: whole(many)} if every is WHOLE_SPAN else by_interval(many)
     name = " ".join(part for part in chosen if part) or "everything"
-    return Told(name, intervals, whole(many), _measured(many, levels))
+    return Told(name, intervals, whole(many), measured)
 
 
 async def _levels(store: Store, rows: Sequence[DeploymentRow], many: Sequence[Explained]) -> list[Level]:

@@ -13,6 +13,7 @@ from typing import Unpack
 import click
 
 from indexer.cli import barsheet, exact, page, sheet, why
+from indexer.cli.headline import Judgement, echo_headline, judge_stored, quality_settings, verdict_json
 from indexer.cli.lastgood import LastGood, of_snapshot
 from indexer.cli.options import Options, Verb
 from indexer.cli.profiled import Definition, profile_options, show_profile, wanted
@@ -24,6 +25,7 @@ from indexer.model import Address, Snapshot, State
 from indexer.run.changes import Explained
 from indexer.run.series import Series, combine, row, thin
 from indexer.store.base import DeploymentRow, Point, Store
+from indexer.valuation.verdicts import QualitySettings
 
 GRID = Cadence(seconds=3600)
 """Over which deployments on several chains are summed where no other grid is asked for."""
@@ -48,6 +50,7 @@ class Kept:
     one: Snapshot
     state: State
     last_good: Mapping[Address, LastGood]
+    judged: Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ def _refuse_mixtures(asked: Asked, form: Form, at: Moment | None, *, explain: bo
 
 def _echo_snapshots(snapshots: list[Kept], form: Form, explain: bool) -> None:
     if form.json:
-        exact.echo_json([exact.snapshot(kept.one, kept.state, kept.last_good) for kept in snapshots])
+        exact.echo_json([_json(kept) for kept in snapshots])
     elif form.csv:
         sheet.echo_holdings_csv([kept.one for kept in snapshots])
     else:
@@ -170,9 +173,15 @@ async def _explained(options: Options, protocol: str, start: Moment | None, end:
         return await explained(store, await deployments_of(store, protocol), start, end)
 
 
+def _json(kept: Kept) -> exact.Json:
+    return exact.snapshot(kept.one, kept.state, kept.last_good) | {"verdict": verdict_json(kept.judged)}
+
+
 def _echo_pages(snapshots: list[Kept], explain: bool, everything: bool) -> None:
     for kept in snapshots:
         page.echo_snapshot(kept.one, kept.state, kept.last_good, everything=everything)
+        click.echo()
+        echo_headline(kept.judged)
         if explain:
             click.echo()
             page.echo_factors(kept.one)
@@ -184,7 +193,8 @@ async def _snapshots(options: Options, asked: Asked, at: Moment) -> list[Kept]:
     options.log("error")
     async with options.store(options.settings()) as store:
         rows = await deployments_of(store, asked.protocol)
-        found = [kept for row in rows if (kept := await _snapshot(store, row, at))]
+        settings = quality_settings(options)
+        found = [kept for row in rows if (kept := await _snapshot(store, row, at, settings))]
     if not found:
         raise UnknownName(
             f"nothing of {asked.protocol} is stored at or before {at.text}", hint="`tvl status` tells what is stored."
@@ -192,13 +202,14 @@ async def _snapshots(options: Options, asked: Asked, at: Moment) -> list[Kept]:
     return found
 
 
-async def _snapshot(store: Store, row: DeploymentRow, at: Moment) -> Kept | None:
+async def _snapshot(store: Store, row: DeploymentRow, at: Moment, settings: QualitySettings) -> Kept | None:
     number = await block_before(store, row.key, at)
     one = await store.snapshot(row.key, number) if number is not None else None
     if one is None:
         return None
     (point,) = await store.series(row.key, one.at.number, one.at.number)
-    return Kept(one, point.state, await of_snapshot(store, row.chain, one))
+    last_good = await of_snapshot(store, row.chain, one)
+    return Kept(one, point.state, last_good, await judge_stored(store, row, one, settings))
 
 
 async def _series(options: Options, asked: Asked) -> tuple[Mapping[str, Series], barsheet.Bars]:

@@ -178,6 +178,7 @@ class Settings(Model):
     feeds: dict[Name, dict[str, FeedSettings]] = Field(default_factory=dict)
     tokens: dict[Name, dict[Symbol, TokenSettings]] = Field(default_factory=dict)
     guards: dict[str, Any] = Field(default_factory=dict)
+    quality: dict[str, Any] = Field(default_factory=dict)
     select: Select = Select()
     protocols: tuple[DeploymentSettings, ...] = ()
 

@@ -22,7 +22,9 @@ from indexer.pricing.guards import GuardSettings
 from indexer.pricing.router import Route, Router
 from indexer.run.abroad import broken_loans
 from indexer.store.base import DeploymentRow
+from indexer.valuation.rules import NAMES
 from indexer.valuation.shared import Listing, SharedContract, shared_contracts
+from indexer.valuation.verdicts import QualitySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def assemble(draft: Draft, settings: Settings) -> Program:
     }
     for chain, problem in broken_loans({name: one.router for name, one in chains.items()}):
         draft.add(("tokens", chain), problem)
+    _check_quality(draft, settings)
     draft.checked()
     return Program(settings, draft.file.parent, chains)
 
@@ -170,7 +173,7 @@ def _router(draft: Draft, settings: Settings, chain: str) -> Router:
         for i, table in enumerate(token.routes):
             try:
                 route = Route.parse(_resolved(_of_other_chain(table, settings), symbols, feeds))
-            except ConfigError as error:
+            except (ConfigError, UnknownName) as error:
                 draft.add(("tokens", chain, symbol, "routes", i), error.message)
                 whole = False
             else:
@@ -199,6 +202,13 @@ def _of_other_chain(table: Mapping[str, Any], settings: Settings) -> Mapping[str
     chain, symbol = table.get("chain"), table.get("token")
     rows = settings.tokens.get(chain, {}) if isinstance(chain, str) else {}
     return {**table, "token": rows[symbol].address} if isinstance(symbol, str) and symbol in rows else table
+
+
+def _check_quality(draft: Draft, settings: Settings) -> None:
+    try:
+        QualitySettings.parse(settings.quality, NAMES)
+    except ConfigError as error:
+        draft.add(("quality",), error.message)
 
 
 def _resolved(table: Mapping[str, Any], symbols: Mapping[str, Address], feeds: Mapping[str, FeedSettings]) -> Any:

@@ -10,9 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
+from typing import TypeVar
 
-from indexer.model import Bucket
+from indexer.model import Address, Bucket
 from indexer.valuation.books import OURS, Book, Entry, Place, Position, entries_of, worth
+
+K = TypeVar("K")
 
 SHARES = frozenset({"erc4626", "rate", "uniswap_v2_lp", "solidly_lp", "curve_lp", "balancer_weighted"})
 """Kinds of routes that price a share of something else: a token priced by one of them is not a plain token."""
@@ -69,6 +73,16 @@ class Claims:
         self.behind = _behind(self.entries)
         self._ring = _rings(self.behind)
         self._counted_by = _counted_by(self.entries)
+
+    @cached_property
+    def by_place(self) -> Mapping[Place, tuple[Entry, ...]]:
+        """Entries by what is held."""
+        return _grouped(self.entries, lambda entry: entry.place)
+
+    @cached_property
+    def by_owner(self) -> Mapping[tuple[str, Address], tuple[Entry, ...]]:
+        """Entries by chain and who holds."""
+        return _grouped(self.entries, lambda entry: (entry.book.chain, entry.line.holding.owner))
 
     def is_receipt(self, entry: Entry) -> bool:
         """Whether its token is a claim on a tracked deployment."""
@@ -204,6 +218,13 @@ def is_share(entry: Entry) -> bool:
     """Whether its price says that it is a share of something else, tracked or not."""
     quote = entry.quote
     return quote is not None and quote.route.partition(" ")[0].partition(":")[0] in SHARES
+
+
+def _grouped(entries: Iterable[Entry], key: Callable[[Entry], K]) -> dict[K, tuple[Entry, ...]]:
+    groups: dict[K, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(key(entry), []).append(entry)
+    return {name: tuple(group) for name, group in groups.items()}
 
 
 def _behind(entries: Iterable[Entry]) -> dict[Place, tuple[Entry, ...]]:

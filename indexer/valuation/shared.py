@@ -14,7 +14,7 @@ from typing import Any
 
 from indexer.model import Address
 
-TOKENS = frozenset({"tokens", "token", "assets", "asset", "underlying", "receipt", "receipts", "own_tokens"})
+TOKENS = frozenset({"tokens", "token", "assets", "asset", "underlying", "receipt", "receipts", "own_tokens", "exclude"})
 """Parameters that name what is held or issued, not who holds it."""
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")

@@ -280,4 +280,6 @@ def spoiled(honest: Answer, choice: int) -> Answer:
         return tuple(spoiled(item, choice) for item in honest)
     if isinstance(honest, str):
         return (NATIVE, "0x" + "ff" * 20, honest)[choice % 3]
+    if isinstance(honest, bytes):
+        return (b"\xff" * len(honest), bytes(len(honest)), honest[: len(honest) // 2])[choice % 3]
     return (2**256 - 1, 0, honest)[choice % 3]

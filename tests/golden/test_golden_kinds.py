@@ -1,6 +1,7 @@
 """Recorded answers, of mainnet where there are any -> the holdings that were worked out without the adapters.
 
 Each file of `tests/data/golden` holds the raw answers, the parameters and the holdings, with the source of all three.
+An answer of null is a revert.
 """
 
 from __future__ import annotations
@@ -26,12 +27,9 @@ class Recorded:
 
     def __init__(self, golden: dict[str, Any]) -> None:
         self.native = {owner: int(amount) for owner, amount in golden["native"].items()}
-        self.logs = [
-            Log(**{**log, "topics": tuple(log["topics"]), "data": bytes.fromhex(log["data"][2:])})
-            for log in golden.get("logs", [])
-        ]
+        self.logs = [log_of(log) for log in golden.get("logs", [])]
         self.raw = {
-            (target, calldata(call)): raw if raw is None else bytes.fromhex(raw[2:])
+            (target, calldata(call)): None if raw is None else bytes.fromhex(raw[2:])
             for target, calls in golden["answers"].items()
             for call, raw in calls.items()
         }
@@ -88,7 +86,10 @@ def test_a_real_block_reads_into_the_holdings_worked_out_by_hand(path: Path) -> 
     assert len(holdings) == len(expected)
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p.stem.startswith("uniswap")], ids=lambda path: path.stem)
+LISTED = [path for path in FILES if {"pairs", "pools"} & load(path)[0]["params"].keys()]
+
+
+@pytest.mark.parametrize("path", LISTED, ids=lambda path: path.stem)
 def test_listed_pools_read_the_same_without_discovery(path: Path) -> None:
     golden, at = load(path)
     assert read(golden, at, with_discovery=False) == read(golden, at, with_discovery=True)

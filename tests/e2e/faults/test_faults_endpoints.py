@@ -56,7 +56,7 @@ async def test_blocks_whose_state_was_gone_after_an_outage_are_gaps_until_a_back
 
 async def test_an_endpoint_that_serves_another_chain_from_the_start_is_asked_for_nothing_else(world: World) -> None:
     with Anvil.start(chain_id=5) as other:
-        other.mine(2_000)
+        other.mine(500)
         async with prepared(world, 2) as trial:
             trial.proxies[0].upstream = other.url
             async with running(trial):
@@ -70,7 +70,7 @@ async def test_an_endpoint_that_serves_another_chain_from_the_start_is_asked_for
 
 async def test_an_endpoint_that_comes_back_from_an_outage_as_another_chain_is_refused(world: World) -> None:
     with Anvil.start(chain_id=5) as other:
-        other.mine(400)
+        other.mine(500)
         async with prepared(world, 2) as trial, running(trial):
             await trial.arrived()
             down = trial.proxies[0].fault(faults.status(503))
@@ -95,7 +95,7 @@ async def test_a_hedge_won_by_an_endpoint_of_another_block_is_thrown_away(world:
         await trial.arrived()
         await trial.trade(4)
         await trial.arrived()
-        slow = trial.proxies[0].fault(faults.slow(1.0), method="eth_call")
+        slow = trial.proxies[0].fault(faults.slow(0.5), method="eth_call")
         stale = trial.proxies[1].fault(faults.asks(faults.at_block(trial.first)), method="eth_call")
         await trial.trade(2)
         await trial.arrived()

@@ -25,7 +25,9 @@ async def lied_to(trial: Trial, blocks: int) -> None:
         await trial.arrived()
     assert lie.taken
     last = trial.net.block_number()
-    assert await trial.store.digest(ESCROW, trial.first, last) != (await trial.clean(trial.first, last))[ESCROW]
+    assert (
+        await trial.store.digest(ESCROW, trial.first, last) != (await trial.clean(range(trial.first, last + 1)))[ESCROW]
+    )
 
 
 async def final_until(trial: Trial, block: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -95,28 +96,27 @@ class Trial:
         """What the daemon said under a title, with these fields."""
         return [one for one in self.said if one["event"] == event and fields.items() <= one.items()]
 
-    async def points(self, deployment: str = ESCROW, first: int | None = None) -> dict[int, Point]:
-        series = await self.store.series(deployment, self.first if first is None else first)
-        return {point.at.number: point for point in series}
+    async def points(self, deployment: str = ESCROW) -> dict[int, Point]:
+        return {point.at.number: point for point in await self.store.series(deployment, self.first)}
 
     async def gaps(self, deployment: str = ESCROW) -> dict[int, str]:
         """Blocks marked as a gap, each with its reason."""
         points = await self.points(deployment)
         return {number: point.reason for number, point in points.items() if point.status is Status.GAP}
 
-    async def same_as_without(self, last: int | None = None, first: int | None = None) -> None:
+    async def same_as_without(self, last: int | None = None, every: int = 1) -> None:
         """The series is, to the byte, what the same blocks give where nothing goes wrong; and nothing is missing."""
-        first, last = first or self.first, last or self.net.block_number()
+        last = last or self.net.block_number()
+        due = [number for number in range(self.first, last + 1) if number % every == 0]
         assert await self.store.verify() == []
-        ours = await digests(self.config, first, last)
-        assert set(range(first, last + 1)) <= set(await self.points())
-        assert ours == await self.clean(first, last)
+        assert set(due) <= set(await self.points())
+        assert await digests(self.config, self.first, last) == await self.clean(due)
 
-    async def clean(self, first: int, last: int) -> dict[str, str]:
+    async def clean(self, blocks: Sequence[int], change: Callable[[str], str] | None = None) -> dict[str, str]:
         """The digests of the run without any fault."""
-        clean = configure(self.world, [self.net.url], self.change)
-        await index_each(clean, range(first, last + 1))
-        return await digests(clean, first, last)
+        clean = configure(self.world, [self.net.url], change or self.change)
+        await index_each(clean, blocks)
+        return await digests(clean, blocks[0], blocks[-1])
 
     async def fill_gaps(self) -> None:
         """What `tvl backfill` does, over all blocks of the trial."""
@@ -128,19 +128,26 @@ class Trial:
 
 @asynccontextmanager
 async def prepared(
-    world: World, endpoints: int = 1, *, change: Callable[[str], str] = str, more: str = "", before: Sequence[str] = ()
+    world: World,
+    endpoints: int = 1,
+    *,
+    change: Callable[[str], str] = str,
+    more: str = "",
+    before: Sequence[str] = (),
+    over_tls: Sequence[ssl.SSLContext] = (),
 ) -> AsyncIterator[Trial]:
     """Proxies and a store; the daemon does not run yet.
 
-    `more` are further lines of the chain's configuration, `before` URLs that stand before those of the proxies.
+    `more` are further lines of the chain's configuration, `before` URLs that stand before those of the proxies;
+    the first proxies answer `over_tls` with these certificates.
     """
 
     def both(text: str) -> str:
         return change(text.replace("block_time_s = 1", f"{QUICK}\n{more}"))
 
     async with AsyncExitStack() as stack:
-        keys = [f"CANARY-{place}f1d" for place in range(endpoints)]
-        proxies = [await stack.enter_async_context(FaultProxy(world.net.url, key=key)) for key in keys]
+        plain = [None] * (endpoints - len(over_tls))
+        proxies = [await stack.enter_async_context(FaultProxy(world.net.url, tls=tls)) for tls in (*over_tls, *plain)]
         config = configure(world, [*before, *(proxy.url for proxy in proxies)], both)
         store = await stack.enter_async_context(open_store(f"sqlite:///{config.with_suffix('.db')}"))
         await asyncio.to_thread(world.trade)

@@ -142,6 +142,17 @@ def test_shares_of_a_chain_and_what_flows_alone_made_of_them(tvl: Tvl, filled: P
     assert "HHI 0.7222" in tvl("share", "--chain", "ethereum").stdout
 
 
+def test_shares_by_flows_need_everything_to_be_stored_at_the_beginning(tvl: Tvl, filled: Path) -> None:
+    result = tvl("share", "--from", "0", "--json")
+    assert [one["by_flows"] for one in json.loads(result.stdout)["protocols"]] == [None, None]
+    assert "was not stored at 0" in result.stderr
+
+
+def test_one_row_of_a_whole_span_begins_with_it(tvl: Tvl, filled: Path) -> None:
+    (only,) = answer(tvl, "flows", "savings", "--from", "72")["intervals"]
+    assert only["time"] == "2026-01-01T12:00:00Z"
+
+
 def test_bars_show_what_held_how_long(tvl: Tvl, filled: Path) -> None:
     (series,) = answer(tvl, "show", "savings", "--every", "1d")["series"]
     first, second = series["bars"]
