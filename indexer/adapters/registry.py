@@ -6,7 +6,7 @@ point group "indexer.adapters" (`my_kind = "my_package.module:MyAdapter"`). A na
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
@@ -65,14 +65,20 @@ class ParamErrors(ConfigError):
         super().__init__(told, kind=kind)
 
 
-def _shipped() -> Mapping[str, Callable[[str], Any]]:
-    """Kinds that are recipes of the catalog; their room is imported when a kind is first looked up."""
-    from indexer.adapters.recipes.shipped import shipped_adapter, shipped_kinds
+def _shipped_kinds() -> tuple[str, ...]:
+    """Imported when first needed, as every kind is."""
+    from indexer.adapters.recipes.shipped import shipped_kinds
 
-    return dict.fromkeys(shipped_kinds(), shipped_adapter)
+    return shipped_kinds()
 
 
-KINDS: Kinds[Adapter[Any]] = Kinds("indexer.adapters", GROUP, Adapter, OURS, _shipped)
+def _shipped_adapter(kind: str) -> Adapter[Any]:
+    from indexer.adapters.recipes.shipped import shipped_adapter
+
+    return shipped_adapter(kind)
+
+
+KINDS: Kinds[Adapter[Any]] = Kinds("indexer.adapters", GROUP, Adapter, OURS, _shipped_kinds, _shipped_adapter)
 
 
 def kinds() -> tuple[str, ...]:

@@ -6,7 +6,7 @@ does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -22,27 +22,27 @@ T = TypeVar("T")
 class Kinds(Generic[T]):
     """All kinds of one sort. `ours` are class names by kind, which is its module's name in `package` too.
 
-    `others` are ours that are no module: by kind, what makes them. Other packages offer theirs in the entry point group
-    `group`, as a class or an instance of `base`.
+    Other packages offer theirs in the entry point group `group`, as a class or an instance of `base`.
     """
 
     package: str
     group: str
     base: type[Any]
     ours: Mapping[str, str]
-    others: Callable[[], Mapping[str, Callable[[str], Any]]] = dict
+    shipped: Callable[[], Sequence[str]] = tuple
+    """Names of kinds that are ours too, and made from data: by `make`."""
+    make: Callable[[str], Any] | None = None
 
     def names(self) -> tuple[str, ...]:
         """Every kind that can be used here, ours and of other packages, in alphabetical order."""
-        points = (point.name for point in entry_points(group=self.group))
-        return tuple(sorted({*self.ours, *self.others(), *points}))
+        return tuple(sorted({*self.ours, *self.shipped(), *(point.name for point in entry_points(group=self.group))}))
 
     def load(self, kind: str) -> T:
         """What a kind is done by. Raises UnknownName, and ConfigError where another package's cannot be used."""
         if kind in self.ours:
             return self._checked(kind, getattr(import_module(f"{self.package}.{kind}"), self.ours[kind])())
-        if kind in self.others():
-            return self._checked(kind, self.others()[kind](kind))
+        if self.make and kind in self.shipped():
+            return self._checked(kind, self.make(kind))
         for point in entry_points(group=self.group):
             if point.name == kind:
                 return self._checked(kind, _loaded(point))
