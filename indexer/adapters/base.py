@@ -26,6 +26,9 @@ class Params(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+PART = 20_000
+"""A discovery that finds so many or more may not be done: it is asked again, with what it found among the known."""
+
 P = TypeVar("P", bound=Params)
 
 
@@ -38,7 +41,10 @@ class Adapter(ABC, Generic[P]):
     params: type[P]
 
     def discover(self, params: P, known: Sequence[Found], from_block: int, at: BlockRef) -> Plan[list[Found]]:
-        """What exists at `at` beyond `known`; logs need only be asked from `from_block` on. Default: nothing."""
+        """What exists at `at` beyond `known`; logs need only be asked from `from_block` on. Default: nothing.
+
+        One that has much to find may return a part of it, of at least `PART` discoveries.
+        """
         yield from ()
         return []
 

@@ -1,92 +1,122 @@
-"""Pools of two tokens: which two, asked once and kept as discoveries.
+"""Pools of two tokens or more: which ones, asked once and kept as discoveries.
 
-A pool that does not name two different tokens is still listed, so that a reading can say that it is not counted.
+A pool that does not name different tokens is still listed, so that a reading can say that it is not counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from indexer.adapters.parts import KEPT_HOLDINGS, ask_groups, balance_of, holding, token_in, unidentified
+from indexer.adapters.base import Params
+from indexer.adapters.parts import KEPT_HOLDINGS, Addresses, ask_groups, balance_of, holding, token_in, unidentified
 from indexer.model import Address, Found, Holding, Status
-from indexer.reads.abi import interface
+from indexer.reads.abi import Function, interface
 from indexer.reads.plan import Answer, Ask, Failed, Plan
 
-Tokens = tuple[Address, Address]
+Tokens = tuple[Address, ...]
+
+TokensOf = Callable[[Sequence[Address]], Plan[dict[Address, Tokens | Failed]]]
+"""A plan that asks pools for their tokens: of each pool its tokens, or why they cannot be had."""
 
 UNKNOWN = Failed(Status.HELD, "its tokens are not known")
 
 
+class PoolParams(Params):
+    """What the parameters of every kind of pools share."""
+
+    exclude: Addresses = ()
+    """Tokens and pools that are not counted."""
+
+    def counted(self, holdings: Iterable[Holding]) -> list[Holding]:
+        """The holdings but those of an excluded token or pool."""
+        left_out = frozenset(self.exclude)
+        return [h for h in holdings if h.token not in left_out and h.owner not in left_out]
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A pool and its two tokens, or why they cannot be had. `index` is its place in a factory."""
+    """A pool and its tokens, or why they cannot be had. `index` is its place in a factory."""
 
     address: Address
     tokens: Tokens | Failed = UNKNOWN
     index: int = 0
 
 
-def pools_of(found: Iterable[Found], listed: Sequence[Address] = ()) -> Plan[list[Pool]]:
+def pools_of(
+    found: Iterable[Found], listed: Sequence[Address] = (), tokens_of: TokensOf | None = None
+) -> Plan[list[Pool]]:
     """The pools found so far, each address once. If any are `listed`: exactly these, found or not.
 
     A round is asked only if there are pools whose tokens were not had before.
     """
     pools: dict[Address, Pool] = {}
-    for pool in map(_pool, found):
+    for pool in map(pool_of, found):
         pools.setdefault(pool.address, pool)
     if listed:
         pools = {address: pools[address] if address in pools else Pool(address) for address in listed}
     unknown = [pool.address for pool in pools.values() if isinstance(pool.tokens, Failed)]
     if unknown:
-        for address, tokens in (yield from find_tokens(unknown)).items():
+        for address, tokens in (yield from (tokens_of or token_pairs)(unknown)).items():
             pools[address] = replace(pools[address], tokens=tokens)
     return list(pools.values())
 
 
-def _pool(item: Found) -> Pool:
+def pool_of(item: Found) -> Pool:
+    """The pool that a discovery stands for."""
     data = item.data
+    tokens = tuple([str(value) for key, value in data.items() if key.startswith("token")])
     index = int(data.get("index", 0))
-    if "token0" not in data:
-        return Pool(Address(str(data["pool"])), index=index)
-    return _named(str(data["pool"]), str(data["token0"]), str(data["token1"]), index)
+    return _named(str(data["pool"]), tokens, index) if tokens else Pool(Address(str(data["pool"])), index=index)
 
 
 @lru_cache(KEPT_HOLDINGS)
-def _named(pool: str, token0: str, token1: str, index: int) -> Pool:
-    return Pool(Address(pool), (Address(token0), Address(token1)), index)
+def _named(pool: str, tokens: tuple[str, ...], index: int) -> Pool:
+    return Pool(Address(pool), tuple(map(Address, tokens)), index)
 
 
 def pool_data(pool: Address, tokens: Tokens | Failed, **more: int) -> dict[str, str | int | bool]:
-    """A pool as the data of a discovery."""
-    named = {} if isinstance(tokens, Failed) else {"token0": tokens[0], "token1": tokens[1]}
+    """A pool as the data of a discovery: `pool`, `token0`, `token1` and so on."""
+    named = {} if isinstance(tokens, Failed) else {f"token{i}": token for i, token in enumerate(tokens)}
     return {"pool": pool, **named, **more}
 
 
-def find_listed(listed: Sequence[Address], known: Sequence[Found], block: int) -> Plan[list[Found]]:
+def find_listed(
+    listed: Sequence[Address], known: Sequence[Found], block: int, tokens_of: TokensOf | None = None
+) -> Plan[list[Found]]:
     """Discoveries of the listed pools not known yet; one that does not name its tokens is asked again next time."""
     names = {item.key for item in known}
     new = [pool for pool in listed if pool not in names]
-    tokens = (yield from find_tokens(new)) if new else {}
-    return [Found(p, block, pool_data(p, pair)) for p, pair in tokens.items() if not isinstance(pair, Failed)]
+    tokens = (yield from (tokens_of or token_pairs)(new)) if new else {}
+    return [Found(p, block, pool_data(p, named)) for p, named in tokens.items() if not isinstance(named, Failed)]
 
 
-def find_tokens(pools: Sequence[Address]) -> Plan[dict[Address, Tokens | Failed]]:
-    """The two tokens of each pool, or why they cannot be had, in one round."""
+def token_pairs(pools: Sequence[Address]) -> Plan[dict[Address, Tokens | Failed]]:
+    """`token0` and `token1` of each pool, in one round."""
     contract = interface("uniswap_v2_pair")
-    answers = yield from ask_groups((contract.token0(pool), contract.token1(pool)) for pool in pools)
-    return {pool: two_tokens(*pair) for pool, pair in zip(pools, answers, strict=True)}
+    return asked_of(contract.token0, contract.token1)(pools)
 
 
-def two_tokens(answer0: Answer, answer1: Answer) -> Tokens | Failed:
-    """Two different ERC-20 tokens, or why these are not."""
-    token0, token1 = token_in(answer0), token_in(answer1)
-    if isinstance(token0, Failed):
-        return token0
-    if isinstance(token1, Failed):
-        return token1
-    return (token0, token1) if token0 != token1 else Failed(Status.MALFORMED, "its two tokens are the same")
+def asked_of(*getters: Function) -> TokensOf:
+    """A plan that asks each pool for its tokens by one getter each, in one round."""
+
+    def plan(pools: Sequence[Address]) -> Plan[dict[Address, Tokens | Failed]]:
+        answers = yield from ask_groups([getter(pool) for getter in getters] for pool in pools)
+        return {pool: different_tokens(answer) for pool, answer in zip(pools, answers, strict=True)}
+
+    return plan
+
+
+def different_tokens(answers: Iterable[Answer]) -> Tokens | Failed:
+    """The ERC-20 tokens that a pool names, each another one; or why these are not."""
+    named: list[Address] = []
+    for answer in answers:
+        token = token_in(answer)
+        if isinstance(token, Failed):
+            return token
+        named.append(token)
+    return tuple(named) if len(set(named)) == len(named) else Failed(Status.MALFORMED, "it names a token twice")
 
 
 def balances_of(pool: Pool) -> list[Ask]:
@@ -95,8 +125,15 @@ def balances_of(pool: Pool) -> list[Ask]:
 
 
 def pool_holdings(pool: Pool, amounts: Sequence[Answer], receipt: Address | None = None) -> list[Holding]:
-    """A pool's two holdings, or the one that says that its tokens are not known."""
+    """A pool's holdings, one a token, or the one that says that its tokens are not known."""
     if isinstance(pool.tokens, Failed):
         return [unidentified(pool.address, pool.tokens)]
     pairs = zip(pool.tokens, amounts, strict=True)
     return [holding(token, pool.address, amount, receipt=receipt) for token, amount in pairs]
+
+
+def spread(pool: Pool, answer: Answer) -> Sequence[Answer]:
+    """One answer with the amounts of all the pool's tokens, as an amount of each; its failure is that of each."""
+    if isinstance(pool.tokens, Failed):
+        return ()
+    return [answer] * len(pool.tokens) if isinstance(answer, Failed) else list(answer)[: len(pool.tokens)]

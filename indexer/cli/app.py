@@ -19,6 +19,7 @@ from indexer.cli.redact import redacted_output
 VERBS = {
     "init": "Write a commented configuration that works.",
     "check": "Test configuration, endpoints, feeds and store; or read one protocol now.",
+    "price": "Price one token by its oracles, now or in the past, and explain it.",
     "run": "Follow the chains and store a snapshot of each protocol when it is due.",
     "backfill": "Fill past blocks with snapshots, coarse first, then finer.",
     "show": "Show a protocol's stored series, or one snapshot with every factor.",

@@ -15,11 +15,10 @@ import click
 from indexer.cli import exact, page
 from indexer.cli.finding import echo_findings, echo_findings_json, worst
 from indexer.cli.options import Options, Verb
-from indexer.cli.when import LATEST, Moment, MomentType, block_of
+from indexer.cli.when import LATEST, Moment, MomentType, head_or_before
 from indexer.model import BlockRef, Snapshot, Status
 
 if TYPE_CHECKING:
-    from indexer.run.live import LiveChain
     from indexer.run.program import ChainProgram, Deployment
 
 _GOOD = (Status.OK, Status.NOT_APPLICABLE)
@@ -104,17 +103,9 @@ async def _look_at_chain(options: Options, chain: ChainProgram, due: list[Deploy
 
     started = time.perf_counter()
     async with open_chain(chain, options.log("warning")) as live:
-        taken = await take(chain, live.reader, await _block(live, at), due, Known())
+        taken = await take(chain, live.reader, await head_or_before(at, live), due, Known())
     ms = round((time.perf_counter() - started) * 1000)
     return Looked(taken.at, taken.snapshots, taken.calls, taken.requests, ms)
-
-
-async def _block(live: LiveChain, at: Moment) -> BlockRef:
-    head = await live.head()
-    found = await block_of(at, live, head)
-    if found is None:
-        raise click.UsageError(f"--at {at.text} lies after the newest block of {live.program.name}, {head.number}.")
-    return found
 
 
 def _echo(looked: Looked, explain: bool, everything: bool) -> None:

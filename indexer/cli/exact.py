@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from indexer.cli.text import iso
 from indexer.config.types import checksum
-from indexer.model import BlockRef, Bucket, Line, Quote, Snapshot, State, Step, Token, Total
+from indexer.model import Address, BlockRef, Bucket, Line, Quote, Snapshot, State, Step, Token, Total
 from indexer.units import PRICE_DECIMALS, USD_DECIMALS, decimal_text
+
+if TYPE_CHECKING:
+    from indexer.cli.lastgood import LastGood
 
 Json = dict[str, Any]
 
@@ -53,8 +56,8 @@ def totals(by_bucket: Mapping[Bucket, Total]) -> Json:
     }
 
 
-def snapshot(one: Snapshot, state: State | None = None) -> Json:
-    """A snapshot with every holding and every quote."""
+def snapshot(one: Snapshot, state: State | None = None, last_good: Mapping[Address, LastGood] | None = None) -> Json:
+    """A snapshot with every holding and every quote; beside a held one its last good price, where it is given."""
     return {
         "deployment": one.deployment,
         "block": block(one.at),
@@ -65,8 +68,19 @@ def snapshot(one: Snapshot, state: State | None = None) -> Json:
         "methodology": one.methodology,
         "totals": totals(one.totals),
         "holdings": [_holding(line, one.tokens.get(line.holding.token)) for line in one.lines],
-        "quotes": [_quote(quote, one.tokens.get(quote.token), one.at) for quote in one.quotes.values()],
+        "quotes": [
+            quote(said, _symbol(one.tokens.get(token)), one.at) | _last(token, last_good, one.at)
+            for token, said in one.quotes.items()
+        ],
     }
+
+
+def _last(token: Address, last_good: Mapping[Address, LastGood] | None, at: BlockRef) -> Json:
+    return {} if last_good is None or token not in last_good else {"last_good": last_good[token].json(at)}
+
+
+def _symbol(token: Token | None) -> str:
+    return token.symbol if token else ""
 
 
 def _holding(line: Line, token: Token | None) -> Json:
@@ -75,7 +89,7 @@ def _holding(line: Line, token: Token | None) -> Json:
     whole = None if held.amount is None or decimals is None else decimal_text(held.amount, decimals)
     return {
         "token": checksum(held.token),
-        "symbol": token.symbol if token else "",
+        "symbol": _symbol(token),
         "decimals": decimals,
         "amount_raw": None if held.amount is None else str(held.amount),
         "amount": whole,
@@ -90,10 +104,11 @@ def _holding(line: Line, token: Token | None) -> Json:
     }
 
 
-def _quote(quote: Quote, token: Token | None, at: BlockRef) -> Json:
+def quote(quote: Quote, symbol: str, at: BlockRef) -> Json:
+    """A quote with every answer it was made of."""
     return {
         "token": checksum(quote.token),
-        "symbol": token.symbol if token else "",
+        "symbol": symbol,
         "usd": price(quote.price),
         "low": price(quote.low),
         "high": price(quote.high),
@@ -104,11 +119,12 @@ def _quote(quote: Quote, token: Token | None, at: BlockRef) -> Json:
         "status": str(quote.status),
         "reason": quote.reason,
         "flags": list(quote.flags),
-        "steps": [_step(step) for step in quote.steps],
+        "steps": [step(one) for one in quote.steps],
     }
 
 
-def _step(step: Step) -> Json:
+def step(step: Step) -> Json:
+    """One on-chain answer."""
     return {
         "source": step.source,
         "target": checksum(step.target),

@@ -66,6 +66,12 @@ class Options:
 
         return open_store(settings.store.url, self.config_file().parent)
 
+    def store_exists(self, settings: Settings) -> bool:
+        """Whether there is a store already; opening one that is not there makes it."""
+        from indexer.store import is_there
+
+        return is_there(settings.store.url, self.config_file().parent)
+
     def log(self, least: Literal["info", "warning", "error"] = "info") -> FilteringBoundLogger:
         """The log on stderr, in the chosen format. Shows what is `least` or worse; with -v, everything."""
         from indexer.cli.logs import LEVELS, open_log

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeVar
 
 import click
 
+from indexer.cli.lastgood import LastGood
 from indexer.cli.table import FIRST_ROWS, Cell, echo_foreign, echo_table, numbers, status_cell, words
 from indexer.cli.text import amount_text, buckets_of, duration, iso, short, total_usd, usd
 from indexer.config.types import checksum
@@ -15,15 +17,26 @@ from indexer.units import PRICE_DECIMALS, USD_DECIMALS, decimal_text
 
 T = TypeVar("T")
 
+NOTHING: Mapping[Address, LastGood] = MappingProxyType({})
 
-def echo_snapshot(one: Snapshot, state: State | None = None, *, everything: bool = False) -> None:
-    """The page. Long lists are cut, and say so, unless `everything` is asked for."""
+
+def echo_snapshot(
+    one: Snapshot,
+    state: State | None = None,
+    last_good: Mapping[Address, LastGood] = NOTHING,
+    *,
+    everything: bool = False,
+) -> None:
+    """The page, with the `last_good` prices of tokens whose quote is held.
+
+    Long lists are cut, and say so, unless `everything` is asked for.
+    """
     _echo_head(one, state)
     if one.status is Status.GAP:
         return
     _echo_totals(one)
     _echo_holdings(one, everything)
-    _echo_prices(one, everything)
+    _echo_prices(one, last_good, everything)
     _echo_left_out(one, everything)
 
 
@@ -74,7 +87,7 @@ def _echo_holdings(one: Snapshot, everything: bool) -> None:
         _echo_more(valued, everything)
 
 
-def _echo_prices(one: Snapshot, everything: bool) -> None:
+def _echo_prices(one: Snapshot, last_good: Mapping[Address, LastGood], everything: bool) -> None:
     worth = {quote.token: 0 for quote in one.quotes.values()}
     for line in one.lines:
         worth[line.holding.token] = worth.get(line.holding.token, 0) + (line.usd or 0)
@@ -86,7 +99,7 @@ def _echo_prices(one: Snapshot, everything: bool) -> None:
             str(quote.grade),
             duration(quote.age_s(one.at)) if quote.price is not None else "-",
             quote.route,
-            ", ".join([*quote.flags, *([quote.reason] if quote.reason else [])]),
+            ", ".join([*_last(last_good.get(quote.token), one.at), *quote.flags, *filter(None, [quote.reason])]),
         ]
         for quote in _first(quotes, everything)
     ]
@@ -134,11 +147,16 @@ def _echo_price(token: Token | None, address: Address, quote: Quote | None, at: 
 
 
 def _echo_step(step: Step, at: BlockRef) -> None:
+    echo_foreign(step_text(step, at), "    ")
+
+
+def step_text(step: Step, at: BlockRef) -> str:
+    """One on-chain answer: who was asked, what it said, when it was said and how long before the block."""
     age = duration(at.timestamp - step.updated_at)
     told = f"{step.source} {checksum(step.target)} answered {step.answer}"
     scaled = f" = {decimal_text(step.answer, step.decimals)}" if step.decimals else ""
     round_id = f", round {step.round}" if step.round else ""
-    echo_foreign(f"{told}{scaled}, updated {iso(step.updated_at)} ({age} before the block){round_id}", "    ")
+    return f"{told}{scaled}, updated {iso(step.updated_at)} ({age} before the block){round_id}"
 
 
 def _echo_product(line: Line, token: Token | None, quote: Quote | None) -> None:
@@ -178,6 +196,10 @@ def _price(quote: Quote) -> str:
     if quote.price is None:
         return str(quote.status)
     return f"${amount_text(quote.price, PRICE_DECIMALS)}"
+
+
+def _last(last: LastGood | None, at: BlockRef) -> list[str]:
+    return [last.text(at)] if last else []
 
 
 def _first(items: Sequence[T], everything: bool) -> Sequence[T]:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import click
 
 from indexer.cli import exact, page, sheet
+from indexer.cli.lastgood import LastGood, of_snapshot
 from indexer.cli.options import Options, Verb
 from indexer.cli.stored import block_before, deployments_of, points_of
 from indexer.cli.when import LATEST, CadenceType, Moment, MomentType, refuse_backwards
 from indexer.config.types import Cadence
 from indexer.errors import UnknownName
-from indexer.model import Snapshot, State
+from indexer.model import Address, Snapshot, State
 from indexer.run.series import Series, combine, row, thin
 from indexer.store.base import DeploymentRow, Point, Store
 
@@ -35,6 +36,15 @@ class Asked:
     every: Cadence | None
     at: Moment | None
     each: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A stored snapshot, how final it is, and what its held prices were when they last were good."""
+
+    one: Snapshot
+    state: State
+    last_good: Mapping[Address, LastGood]
 
 
 @click.command("show", cls=Verb)
@@ -83,9 +93,9 @@ def show(
     if asked.at:
         snapshots = asyncio.run(_snapshots(options, asked, asked.at))
         if as_json:
-            exact.echo_json([exact.snapshot(one, state) for one, state in snapshots])
+            exact.echo_json([exact.snapshot(kept.one, kept.state, kept.last_good) for kept in snapshots])
         elif as_csv:
-            sheet.echo_holdings_csv([one for one, _ in snapshots])
+            sheet.echo_holdings_csv([kept.one for kept in snapshots])
         else:
             _echo_pages(snapshots, explain, everything)
         return
@@ -98,21 +108,21 @@ def show(
         sheet.echo_series(series, everything)
 
 
-def _echo_pages(snapshots: list[tuple[Snapshot, State]], explain: bool, everything: bool) -> None:
-    for one, state in snapshots:
-        page.echo_snapshot(one, state, everything=everything)
+def _echo_pages(snapshots: list[Kept], explain: bool, everything: bool) -> None:
+    for kept in snapshots:
+        page.echo_snapshot(kept.one, kept.state, kept.last_good, everything=everything)
         if explain:
             click.echo()
-            page.echo_factors(one)
+            page.echo_factors(kept.one)
         click.echo()
 
 
-async def _snapshots(options: Options, asked: Asked, at: Moment) -> list[tuple[Snapshot, State]]:
+async def _snapshots(options: Options, asked: Asked, at: Moment) -> list[Kept]:
     """The snapshot of each deployment at the moment. Raises UnknownName where none has one."""
     options.log("error")
     async with options.store(options.settings()) as store:
         rows = await deployments_of(store, asked.protocol)
-        found = [pair for row in rows if (pair := await _snapshot(store, row, at))]
+        found = [kept for row in rows if (kept := await _snapshot(store, row, at))]
     if not found:
         raise UnknownName(
             f"nothing of {asked.protocol} is stored at or before {at.text}", hint="`tvl status` tells what is stored."
@@ -120,13 +130,13 @@ async def _snapshots(options: Options, asked: Asked, at: Moment) -> list[tuple[S
     return found
 
 
-async def _snapshot(store: Store, row: DeploymentRow, at: Moment) -> tuple[Snapshot, State] | None:
+async def _snapshot(store: Store, row: DeploymentRow, at: Moment) -> Kept | None:
     number = await block_before(store, row.key, at)
     one = await store.snapshot(row.key, number) if number is not None else None
     if one is None:
         return None
     (point,) = await store.series(row.key, one.at.number, one.at.number)
-    return one, point.state
+    return Kept(one, point.state, await of_snapshot(store, row.chain, one))
 
 
 async def _series(options: Options, asked: Asked) -> Mapping[str, Series]:

@@ -8,25 +8,38 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import click
 
 from indexer.cli import exact
+from indexer.cli.lastgood import LastGood, of_snapshot
 from indexer.cli.options import Options, Verb
 from indexer.cli.table import echo_table, numbers, status_cell, words
-from indexer.cli.text import duration, total_usd
-from indexer.model import Bucket, Status
+from indexer.cli.text import duration, short, total_usd
+from indexer.model import BlockRef, Bucket, Quote, Snapshot, Status
 from indexer.store.base import ChainState, DeploymentRow, Point, Store
 
 
 @dataclass(frozen=True, slots=True)
+class HeldPrice:
+    """A price that the last snapshot holds back, and what it was when it last was good."""
+
+    quote: Quote
+    symbol: str
+    at: BlockRef
+    last: LastGood | None
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a deployment stands: its last point, and its stored snapshots counted by status."""
+    """Where a deployment stands: its last point, its snapshots counted by status, and its held prices."""
 
     deployment: DeploymentRow
     last: Point | None
     counts: Counter[Status]
+    held: Sequence[HeldPrice] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +70,7 @@ def status(options: Options, as_json: bool) -> None:
     _echo_chains(report)
     click.echo()
     _echo_standings(report)
+    _echo_held_prices(report)
 
 
 async def _report(options: Options) -> Report:
@@ -76,7 +90,17 @@ async def _standing(store: Store, row: DeploymentRow) -> Standing:
     number = newest.at.number
     (last,) = await store.series(row.key, number, number)
     present = await store.present(row.key, 0, number)
-    return Standing(row, last, Counter(status for _, status in present.values()))
+    counts = Counter(status for _, status in present.values())
+    return Standing(row, last, counts, await _held_prices(store, row.chain, newest))
+
+
+async def _held_prices(store: Store, chain: str, one: Snapshot) -> list[HeldPrice]:
+    last = await of_snapshot(store, chain, one)
+    return [
+        HeldPrice(quote, one.tokens[token].symbol, one.at, last.get(token))
+        for token, quote in one.quotes.items()
+        if quote.price is None
+    ]
 
 
 def _echo_chains(report: Report) -> None:
@@ -115,6 +139,19 @@ def _echo_standings(report: Report) -> None:
     echo_table([*named, *numbers("snapshots", "gaps", "held"), *words("reason")], rows)
 
 
+def _echo_held_prices(report: Report) -> None:
+    """Each token once a chain, though many deployments hold it."""
+    held = {(one.deployment.chain, price.quote.token): price for one in report.standings for price in one.held}
+    if held:
+        click.echo()
+        click.secho("Held prices", bold=True)
+        rows = [
+            [chain, price.symbol or short(token), price.last.text(price.at) if price.last else "-", price.quote.reason]
+            for (chain, token), price in held.items()
+        ]
+        echo_table(words("chain", "token", "last good", "reason"), rows)
+
+
 def _json(report: Report) -> exact.Json:
     return {
         "now": report.now,
@@ -148,4 +185,9 @@ def _standing_json(one: Standing, now: int) -> exact.Json:
         "snapshots": one.counts.total(),
         "gaps": one.counts[Status.GAP],
         "held": one.counts[Status.HELD],
+        "held_prices": [
+            exact.quote(price.quote, price.symbol, price.at)
+            | {"last_good": price.last.json(price.at) if price.last else None}
+            for price in one.held
+        ],
     }

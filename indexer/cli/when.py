@@ -80,6 +80,15 @@ async def block_of(moment: Moment, live: LiveChain, end: BlockRef) -> BlockRef |
     return found if found is not None and found.number <= end.number else None
 
 
+async def head_or_before(moment: Moment, live: LiveChain) -> BlockRef:
+    """The block of a moment, up to the newest one. Raises UsageError where it lies after that."""
+    head = await live.head()
+    found = await block_of(moment, live, head)
+    if found is None:
+        raise click.UsageError(f"--at {moment.text} lies after the newest block of {live.program.name}, {head.number}.")
+    return found
+
+
 async def span_of(live: LiveChain, start: Moment, end: Moment, first_block: int) -> Span:
     """The blocks from one moment to another, inside `first_block` and the last final block. Raises UsageError."""
     from indexer.run.grid import Span

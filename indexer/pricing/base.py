@@ -103,6 +103,14 @@ class Oracle(ABC, Generic[P]):
     def read(self, token: Address, params: P, at: BlockRef) -> Plan[Reading]:
         """The reading of `token` at `at`. Raises CallFailed (with a reason) where the source gives none."""
 
+    def earlier(self, params: P, step: Step, at: BlockRef) -> Plan[list[Reading]]:
+        """What the source answered up to `step`, the newest first, to be shown beside a price that is held.
+
+        Default: nothing. For sources that keep their past answers where a call can reach them.
+        """
+        yield from ()
+        return []
+
 
 def times(rate: Fraction) -> Callable[[Sequence[Fraction]], Fraction]:
     """A `combine` for a fixed rate: times the price of the one token it is quoted in, or of USD."""

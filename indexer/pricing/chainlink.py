@@ -53,6 +53,27 @@ class Chainlink(Oracle[ChainlinkParams]):
         step = Step(self.kind, params.feed, answer, scale, updated_at, round_id)
         return feed_reading(self.label(params), params, step, params.tolerance, checks)
 
+    def earlier(self, params: ChainlinkParams, step: Step, at: BlockRef) -> Plan[list[Reading]]:
+        """One round of calls: its rounds of the same phase, `step`'s own first."""
+        answers = yield [interface("aggregator_v3").getRoundData(params.feed, n) for n in _rounds_up_to(step.round)]
+        steps = [
+            Step(self.kind, params.feed, answer[1], step.decimals, answer[3], answer[0])
+            for answer in answers
+            if not isinstance(answer, Failed)
+        ]
+        scale = Decimals(step.decimals, params.decimals)
+        return [feed_reading(self.label(params), params, one, params.tolerance, (scale,)) for one in steps]
+
+
+ROUNDS_BACK = 16
+"""How many rounds are looked at for a last good answer: at an update a minute, a quarter of an hour."""
+
+
+def _rounds_up_to(round_id: int) -> list[int]:
+    """The round and those before it; never across a phase, whose rounds are counted from 1."""
+    in_phase = round_id % 2**64
+    return [round_id - back for back in range(min(ROUNDS_BACK, in_phase))]
+
 
 def _asks(params: ChainlinkParams) -> list[Ask]:
     feed = interface("aggregator_v3")

@@ -59,11 +59,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a token: its quote, the exact price behind it (None where held), and every route tried."""
+    """What became of a token: its quote, the exact price behind it (None where held), and every route tried.
+
+    `taken` is the place of the first good route among them, also where its price is then held; None where none is.
+    """
 
     quote: Quote
     exact: Priced | None
     candidates: tuple[Candidate, ...]
+    taken: int | None = None
 
 
 def attempt(label: str, outcome: Outcome[Reading], known: Mapping[Address, Settled]) -> Try:
@@ -125,9 +129,9 @@ def settle(token: Address, candidates: Sequence[Candidate], at: BlockRef, settin
     flags = _once([*taken.flags, *passed, *found])
     if problems:
         reason = "; ".join(problems)
-        return Settled(_held(token, taken, reason, at, flags), None, tuple(candidates))
+        return Settled(_held(token, taken, reason, at, flags), None, tuple(candidates), first)
     exact = _widened(taken, others, flags) if others or passed else taken
-    return Settled(_quote(token, exact, at), exact, tuple(candidates))
+    return Settled(_quote(token, exact, at), exact, tuple(candidates), first)
 
 
 def _first_good(candidates: Sequence[Candidate]) -> int | None:

@@ -298,7 +298,7 @@ class Growing(Check):
         excess_bps = (self.rate / most - 1) * 10_000
         if excess_bps < settings.growth_flag_bps:
             return None
-        reason = f"rate {_text(self.rate)} is {_percent(excess_bps)} above the {_text(most)} it can have earned"
+        reason = f"rate {_text(self.rate)} is {percent(excess_bps)} above the {_text(most)} it can have earned"
         return self.hold(reason) if excess_bps >= settings.growth_hold_bps else self.flag(reason)
 
 
@@ -313,9 +313,7 @@ class Confident(Check):
     def judge(self, at: BlockRef, settings: GuardSettings) -> Finding | None:
         if self.half_width * 10_000 <= settings.confidence_hold_bps * self.price:
             return None
-        return self.hold(
-            f"confidence ±{self.half_width} of {self.price}: over {_percent(settings.confidence_hold_bps)}"
-        )
+        return self.hold(f"confidence ±{self.half_width} of {self.price}: over {percent(settings.confidence_hold_bps)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,16 +351,17 @@ class Diverging(Check):
     names: tuple[str, ...]
 
     def judge(self, at: BlockRef, settings: GuardSettings) -> Finding | None:
-        apart = [_apart_bps(self.price, other) for other in self.others]
+        apart = [apart_bps(self.price, other) for other in self.others]
         if not apart or max(apart) <= settings.divergence_flag_bps:
             return None
         worst = max(range(len(apart)), key=apart.__getitem__)
-        reason = f"{_percent(apart[worst])} apart from {self.names[worst]} ({_text(self.others[worst])} USD)"
+        reason = f"{percent(apart[worst])} apart from {self.names[worst]} ({_text(self.others[worst])} USD)"
         corroborated = min(apart) <= settings.divergence_flag_bps
         return self.flag(reason) if corroborated or apart[worst] <= settings.divergence_hold_bps else self.hold(reason)
 
 
-def _apart_bps(a: Fraction, b: Fraction) -> Fraction:
+def apart_bps(a: Fraction, b: Fraction) -> Fraction:
+    """How far two prices are apart, in basis points of the lower one."""
     return (max(a, b) / min(a, b) - 1) * 10_000
 
 
@@ -375,6 +374,7 @@ def _text(value: Fraction, places: int = 12) -> str:
     return decimal_text(value.numerator * 10**places // value.denominator, places)
 
 
-def _percent(bps: Fraction | int) -> str:
+def percent(bps: Fraction | int) -> str:
+    """Basis points as `2.85 %`, cut after two places."""
     whole = int(Fraction(bps))
     return f"{decimal_text(whole, 2)} %"

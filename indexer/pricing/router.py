@@ -12,12 +12,12 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
 
 from indexer.errors import CallFailed, ConfigError
-from indexer.model import Address, BlockRef, Quote
+from indexer.model import Address, BlockRef, Quote, Step
 from indexer.pricing import registry
 from indexer.pricing.base import Oracle, OracleParams, Reading
-from indexer.pricing.compose import Candidate, Settled, attempt, settle
+from indexer.pricing.compose import Candidate, Priced, Refused, Settled, Try, attempt, settle
 from indexer.pricing.gather import Outcome, lockstep
-from indexer.pricing.guards import GuardSettings, judge
+from indexer.pricing.guards import Fresh, GuardSettings, judge
 from indexer.pricing.sequencer import Uptime, UptimeParams
 from indexer.reads.plan import Plan
 
@@ -68,17 +68,31 @@ class Router:
 
     def plan(self, tokens: Iterable[Address], at: BlockRef) -> Plan[dict[Address, Quote]]:
         """Quotes of those of `tokens` that have a route; the others are absent. HELD where no route can be trusted."""
-        settled = yield from self.explain(tokens, at)
-        return {token: one.quote for token, one in settled.items()}
+        wanted = list(tokens)
+        settled = yield from self.explain(wanted, at)
+        return {token: settled[token].quote for token in wanted if token in settled}
 
     def explain(self, tokens: Iterable[Address], at: BlockRef) -> Plan[dict[Address, Settled]]:
-        """As `plan`, with every route that was tried and what became of it."""
+        """As `plan`, with every route that was tried and what became of it; behind them, the tokens they count in."""
         wanted = [token for token in dict.fromkeys(tokens) if token in self._routes]
         readings = yield from lockstep(self._first(wanted), lambda leg: self._start(leg, at), self._next)
         down, marks = self._of_chain(readings, at)
         judged = {leg: self._judged(leg, outcome, at, down, marks) for leg, outcome in readings.items()}
         settled = self._settle(judged, at)
-        return {token: settled[token] for token in wanted}
+        return {token: settled[token] for token in [*wanted, *reversed(settled)]}
+
+    def last_good(self, settled: Settled, at: BlockRef) -> Plan[Priced | None]:
+        """The newest answer in USD that a source of a held token gave and only its age may speak against.
+
+        To be shown beside the held quote, with its age; never a price. None where no source of it can say.
+        """
+        relaxed = replace(self._guards, observe=self._guards.observe | {Fresh.guard})
+        found: list[Priced] = []
+        for i, route in enumerate(self._routes[settled.quote.token]):
+            for step in _refused_steps(settled.candidates[i].tried):
+                readings = yield from self._oracles[route.kind].earlier(route.params, step, at)
+                found += [one for reading in readings if (one := _unheld(reading, at, relaxed))][:1]
+        return max(found, key=lambda one: one.steps[0].updated_at, default=None)
 
     def _first(self, tokens: Sequence[Address]) -> list[Leg]:
         """The legs known before anything is read: all that `tokens` are declared to need, and the sequencer's."""
@@ -147,6 +161,17 @@ class Router:
             tried = attempt(oracle.label(route.params), judged[token, i], settled)
             found.append(Candidate(tried, oracle.last_resort))
         return found
+
+
+def _refused_steps(tried: Try) -> tuple[Step, ...]:
+    """The evidence of a source that was refused, where it is one answer."""
+    return tried.steps if isinstance(tried, Refused) and len(tried.steps) == 1 else ()
+
+
+def _unheld(reading: Reading, at: BlockRef, guards: GuardSettings) -> Priced | None:
+    problems, flags = judge(reading.checks, at, guards)
+    tried = None if problems or reading.of else attempt(reading.label, replace(reading, flags=flags), {})
+    return tried if isinstance(tried, Priced) else None
 
 
 def _refuse_unpriced(routes: Mapping[Address, Sequence[Route]]) -> None:

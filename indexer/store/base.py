@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from indexer.model import Address, BlockRef, Bucket, Flow, Found, Hash, Snapshot, State, Status, Token, Total
+from indexer.model import Address, BlockRef, Bucket, Flow, Found, Hash, Quote, Snapshot, State, Status, Token, Total
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +192,10 @@ class Store(ABC):
         `complete` holds the places whose flows are all known in every block of the range: what is missing of those is
         nothing. Of any other place, what is there is true, and there may have been more.
         """
+
+    @abstractmethod
+    async def last_priced(self, chain: str, token: Address, before: int) -> tuple[Quote, BlockRef] | None:
+        """The last canonical quote of a token that has a price, below block `before`, and the block it was new at."""
 
     @abstractmethod
     async def digest(self, deployment: str, from_block: int = 0, to_block: int | None = None) -> str:

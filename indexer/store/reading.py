@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from indexer.model import Address, BlockRef, Found, Hash, Status, Token
+from indexer.model import Address, BlockRef, Found, Hash, Quote, Status, Token
 from indexer.store import tables as t
 from indexer.store.base import ChainState, DeploymentRow
-from indexer.store.rows import block_of, found_of
+from indexer.store.rows import block_of, found_of, quote_of
 from indexer.store.snapshots import deployment_id, in_range, token_of
 
 
@@ -70,6 +70,26 @@ def present(connection: Connection, key: str, from_block: int, to_block: int) ->
     s = t.snapshot.c
     rows = connection.execute(in_range(deployment, from_block, to_block, s.number, s.hash, s.status))
     return {row.number: (Hash(row.hash), Status(row.status)) for row in rows}
+
+
+def last_priced(connection: Connection, chain: str, token: Address, before: int) -> tuple[Quote, BlockRef] | None:
+    """See `Store.last_priced`. Deployments share a token's quote at a block, so that any of them will do."""
+    s, d = t.snapshot.c, t.deployment.c
+    columns: list[Any] = [*t.quote.c, s.number, s.hash, s.parent_hash, s.timestamp]
+    query = (
+        select(*columns)
+        .select_from(t.quoted.join(t.quote, t.quote.c.id == t.quoted.c.quote_id))
+        .join(t.snapshot, s.id == t.quoted.c.snapshot_id)
+        .join(t.deployment, d.id == t.quoted.c.deployment_id)
+        .join(t.chain, t.chain.c.id == d.chain_id)
+        .join(t.token, t.token.c.id == t.quoted.c.token_id)
+        .where(t.chain.c.name == chain, t.token.c.address == token, t.quoted.c.live, t.quoted.c.number < before)
+        .where(t.quote.c.price.is_not(None))
+        .order_by(t.quoted.c.number.desc(), t.quoted.c.snapshot_id.desc())
+    )
+    row = connection.execute(query.limit(1)).first()
+    at = None if row is None else block_of(row)
+    return None if row is None or at is None else (quote_of(token, row), at)
 
 
 def _deployment(connection: Connection, key: str) -> Row[Any] | None:

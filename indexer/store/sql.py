@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
-from indexer.model import Address, BlockRef, Found, Hash, Snapshot, Status, Token
+from indexer.model import Address, BlockRef, Found, Hash, Quote, Snapshot, Status, Token
 from indexer.store import commit as writing
 from indexer.store import flows, migrate, reading, snapshots
 from indexer.store.audit import audit
@@ -89,6 +89,9 @@ class SqlStore(Store):
 
     async def flows(self, deployment: str, from_block: int, to_block: int) -> Flows:
         return await self._engine.read(partial(flows.flows, key=deployment, from_block=from_block, to_block=to_block))
+
+    async def last_priced(self, chain: str, token: Address, before: int) -> tuple[Quote, BlockRef] | None:
+        return await self._engine.read(partial(reading.last_priced, chain=chain, token=token, before=before))
 
     async def digest(self, deployment: str, from_block: int = 0, to_block: int | None = None) -> str:
         return await self._engine.read(partial(digest, key=deployment, from_block=from_block, to_block=to_block))

@@ -17,7 +17,6 @@ from indexer.reads.plan import Answer, Ask, Call, Failed, Log, LogQuery, NativeB
 from indexer.testing import Contracts
 
 EARLY, LATE = 1_000, 2_000
-CREATED = Hash("0x" + keccak(b"PoolCreated(address,address,uint24,int24,address)").hex())
 
 
 def block(number: int) -> BlockRef:
@@ -96,24 +95,51 @@ def pool_table(number: int, count: int) -> dict[Address, dict[str, Any]]:
 def v2_world(number: int) -> World:
     count = 3 if number < LATE else 5
     factory = {
-        "allPairsLength": count,
-        "allPairs": lambda call: POOLS[argument(call)] if argument(call) < count else Failed(Status.HELD, "reverted"),
+        **dict.fromkeys(("allPairsLength", "allPoolsLength"), count),
+        **dict.fromkeys(("allPairs", "allPools"), lambda call: numbered(argument(call), count)),
     }
     return World({**pool_table(number, count), FACTORY: factory}, number)
 
 
+def numbered(index: int, count: int) -> Answer:
+    return POOLS[index] if index < count else Failed(Status.HELD, "reverted")
+
+
 def v3_world(number: int) -> World:
+    signature = "PoolCreated(address,address,uint24,int24,address)"
+    return logged_world(number, {"feeAmountTickSpacing": 60}, signature, 3, lambda i: [*two(i), 500, 10, POOLS[i]])
+
+
+def algebra_world(number: int) -> World:
+    signature = "Pool(address,address,address)"
+    return logged_world(number, {"poolDeployer": POOLS[0]}, signature, 2, lambda i: [*two(i), POOLS[i]])
+
+
+def slipstream_world(number: int) -> World:
+    signature = "PoolCreated(address,address,int24,address)"
+    return logged_world(number, {"poolImplementation": POOLS[0]}, signature, 3, lambda i: [*two(i), 100, POOLS[i]])
+
+
+def two(i: int) -> list[Address]:
+    return TOKENS[i % 3 : i % 3 + 2]
+
+
+def logged_world(
+    number: int, getters: dict[str, Any], signature: str, indexed: int, values: Callable[[int], list[Any]]
+) -> World:
+    """Pools that a factory announces by an event whose first values are indexed."""
     count = 3 if number < LATE else 5
-    logs = [pool_created(i, pool) for i, pool in enumerate(POOLS[:count])]
-    return World({**pool_table(number, count), FACTORY: {"feeAmountTickSpacing": 60}}, number, logs)
+    logs = [announced(i, signature, indexed, values(i)) for i in range(count)]
+    return World({**pool_table(number, count), FACTORY: getters}, number, logs)
 
 
-def pool_created(i: int, pool: Address) -> Log:
-    word = "0x" + "00" * 12
-    topics = (CREATED, word + TOKENS[i % 3][2:], word + TOKENS[i % 3 + 1][2:], f"0x{500:064x}")
+def announced(i: int, signature: str, indexed: int, values: list[Any]) -> Log:
+    types = signature.partition("(")[2][:-1].split(",")
+    words = [encode([kind], [value]).hex() for kind, value in zip(types[:indexed], values, strict=False)]
+    topics = [Hash("0x" + word) for word in (keccak(signature.encode()).hex(), *words)]
     created_in = EARLY - 100 + i if i < 3 else LATE - 100 + i
-    data = encode(["int24", "address"], [10, pool])
-    return Log(FACTORY, tuple(map(Hash, topics)), data, created_in, Hash("0x" + "1" * 64), Hash("0x" + "2" * 64), i)
+    data = encode(types[indexed:], values[indexed:])
+    return Log(FACTORY, tuple(topics), data, created_in, Hash("0x" + "1" * 64), Hash("0x" + "2" * 64), i)
 
 
 def vault_world(number: int) -> World:
@@ -150,8 +176,12 @@ CASES = [
     Case("balances", "token_balances", {"owners": OWNERS, "tokens": [NATIVE, *TOKENS]}, lambda n: World({}, n)),
     Case("v2 factory", "uniswap_v2", {"factory": FACTORY}, v2_world),
     Case("v2 balances", "uniswap_v2", {"factory": FACTORY, "amounts": "balances"}, v2_world),
+    Case("v2 pools of Solidly", "uniswap_v2", {"factory": FACTORY, "listing": "pools"}, v2_world),
+    Case("v2 without a token", "uniswap_v2", {"factory": FACTORY, "exclude": [TOKENS[1]]}, v2_world),
     Case("v2 pairs", "uniswap_v2", {"pairs": POOLS[:3]}, v2_world),
     Case("v3 factory", "uniswap_v3", {"factory": FACTORY}, v3_world),
+    Case("algebra", "uniswap_v3", {"factory": FACTORY, "events": "algebra"}, algebra_world),
+    Case("slipstream", "uniswap_v3", {"factory": FACTORY, "events": "slipstream"}, slipstream_world),
     Case("v3 pools", "uniswap_v3", {"pools": POOLS[:3]}, v3_world),
     Case("vaults", "erc4626", {"vaults": VAULTS}, vault_world),
     Case("vaults held", "erc4626", {"vaults": VAULTS, "amount": "held"}, vault_world),

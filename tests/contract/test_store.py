@@ -69,6 +69,21 @@ async def test_a_snapshot_comes_back_equal(store: Store) -> None:
     assert await store.snapshot(KEY, 99) == snapshot
 
 
+async def test_the_last_price_of_a_held_token_is_found_on_its_own_chain_below_a_block(store: Store) -> None:
+    good, better = plain(KEY, block(1), [5], price=7), plain("vault@chain", block(2), [5], price=8)
+    token = next(iter(good.quotes))
+    quote = replace(good.quotes[token], price=None, low=None, high=None, status=Status.HELD, reason="stale")
+    line = Line(good.lines[0].holding, None, None, None, Status.HELD, "stale")
+    bad = replace(good, at=block(3), lines=(line,), quotes={token: quote}, totals={})
+    await put(store, good, better, bad)
+    assert await store.last_priced("chain", token, 4) == (better.quotes[token], block(2))
+    assert await store.last_priced("chain", token, 2) == (good.quotes[token], block(1))
+    assert await store.last_priced("chain", token, 1) is None
+    assert await store.last_priced("other", token, 4) is None
+    await put(store, supersede_above=block(1), heads=[block(1)])
+    assert await store.last_priced("chain", token, 4) == (good.quotes[token], block(1))
+
+
 async def test_lines_come_back_in_the_order_of_token_owner_and_bucket(store: Store) -> None:
     snapshot = plain(KEY, block(7), [5, 6, 7])
     await put(store, replace(snapshot, lines=snapshot.lines[::-1]))

@@ -9,8 +9,9 @@ import pytest
 from eth_abi import encode
 from eth_hash.auto import keccak
 
+from indexer.adapters.base import PART
+from indexer.adapters.numbered import POOLS_A_ROUND
 from indexer.adapters.registry import adapter, parse_params
-from indexer.adapters.uniswap_v2 import PAIRS_A_ROUND, STEPS
 from indexer.errors import CallFailed
 from indexer.model import NATIVE, Address, BlockRef, Bucket, Found, Hash, Holding, Status
 from indexer.reads.plan import Answer, Ask, Call, Failed, Log, LogQuery, NativeBalance, Plan
@@ -80,12 +81,12 @@ def test_a_balance_of_nothing_is_zero_and_stands() -> None:
 
 def test_a_large_factory_is_discovered_in_bounded_rounds() -> None:
     """200 rounds are what the engine grants a plan."""
-    count, new = 1_000_000, 5 * PAIRS_A_ROUND
+    count, new = 1_000_000, 5 * POOLS_A_ROUND
     plan = adapter("uniswap_v2").discover(parse_params("uniswap_v2", {"factory": FACTORY}), known_pairs(count), 1, AT)
     found, sizes = driven(plan, lambda ask: count + new if name_of(ask) == "allPairsLength" else pair_answer(ask))
     assert len(found) == new
-    assert sizes == [1, *[PAIRS_A_ROUND, 2 * PAIRS_A_ROUND] * 5]
-    assert 1 + 2 * STEPS < 200
+    assert sizes == [1, *[POOLS_A_ROUND, 2 * POOLS_A_ROUND] * 5]
+    assert 1 + 2 * PART // POOLS_A_ROUND < 200
 
 
 def driven(plan: Plan[list[Found]], answer: Callable[[Ask], Answer]) -> tuple[list[Found], list[int]]:
@@ -127,7 +128,7 @@ def test_a_pair_created_after_the_block_is_absent_and_not_a_failure() -> None:
 
 
 def test_pairs_that_were_not_found_yet_make_an_error_that_says_so() -> None:
-    with pytest.raises(CallFailed, match="3 pairs, of which 0 were found"):
+    with pytest.raises(CallFailed, match="3 pools, of which 0 were found"):
         read("uniswap_v2", {"factory": FACTORY}, {FACTORY: {"allPairsLength": 3}})
 
 
@@ -181,6 +182,30 @@ def test_reserves_that_do_not_decode_hold_both_tokens() -> None:
     assert [(h.token, h.amount, h.status) for h in held] == [(A, None, "malformed"), (B, None, "malformed")]
 
 
+@pytest.mark.parametrize("words", [(10, 20), (10, 20, 1_700_000_000), (2**200, 20, 1_700_000_000)])
+def test_reserves_are_read_in_every_shape_that_forks_answer_them_in(words: tuple[int, ...]) -> None:
+    """Two words or three, of uint112 or of Solidly's uint256."""
+    answer = b"".join(word.to_bytes(32, "big") for word in words)
+    held = read("uniswap_v2", {"pairs": [PAIR]}, {PAIR: {**pair(), "getReserves": decoded(answer)}})
+    assert [(h.token, h.amount) for h in held] == [(A, words[0]), (B, words[1])]
+
+
+def decoded(answer: bytes) -> Callable[[Call], Answer]:
+    return lambda call: call.function.decode(answer)
+
+
+def test_a_factory_of_pools_is_asked_for_pools() -> None:
+    params = {"factory": FACTORY, "listing": "pools"}
+    table = {FACTORY: {"allPoolsLength": 1, "allPools": PAIR}, PAIR: pair()}
+    assert [h.amount for h in read("uniswap_v2", params, table, find("uniswap_v2", params, table))] == [10, 20]
+
+
+@pytest.mark.parametrize(("excluded", "left"), [(A, [(PAIR, B)]), (PAIR, [])])
+def test_an_excluded_token_or_pool_is_not_counted(excluded: Address, left: list[tuple[Address, Address]]) -> None:
+    held = read("uniswap_v2", {"pairs": [PAIR], "exclude": [excluded]}, {PAIR: pair()})
+    assert [(h.owner, h.token) for h in held] == left
+
+
 # uniswap_v3
 
 
@@ -231,7 +256,7 @@ def test_logs_that_cannot_be_had_stop_the_discovery() -> None:
 
 
 def test_no_pools_and_no_factory_is_an_error_and_not_an_empty_protocol() -> None:
-    with pytest.raises(CallFailed, match="no Uniswap V3 factory"):
+    with pytest.raises(CallFailed, match="no Uniswap V3 contract"):
         read("uniswap_v3", {"factory": FACTORY}, {FACTORY: {}})
 
 
@@ -250,6 +275,28 @@ def test_a_factory_without_code_is_an_error_whatever_was_found() -> None:
 def test_a_pool_created_after_the_block_is_absent() -> None:
     found = [Found(POOL, AT.number + 1, {"pool": POOL, "token0": A, "token1": B})]
     assert read("uniswap_v3", {"factory": FACTORY}, {FACTORY: {"feeAmountTickSpacing": 60}}, found) == []
+
+
+@pytest.mark.parametrize(
+    ("events", "signature", "indexed", "data"),
+    [
+        ("algebra", "Pool(address,address,address)", 0, encode(["address"], [POOL])),
+        ("slipstream", "PoolCreated(address,address,int24,address)", 1, encode(["address"], [POOL])),
+    ],
+)
+def test_forks_that_announce_their_pools_otherwise_are_found_by_their_own_event(
+    events: str, signature: str, indexed: int, data: bytes
+) -> None:
+    asked: list[Ask] = []
+    topics = ("0x" + keccak(signature.encode()).hex(), *GOOD_TOPICS[1:3], *GOOD_TOPICS[3 : 3 + indexed])
+
+    def answer(ask: Ask) -> list[Log]:
+        asked.append(ask)
+        return [created(data, *topics)]
+
+    (item,) = find("uniswap_v3", {"factory": FACTORY, "events": events}, answer)
+    assert asked == [LogQuery((FACTORY,), ((Hash(topics[0]),),), 1, AT.number)]
+    assert dict(item.data) == {"pool": POOL, "token0": A, "token1": B}
 
 
 # erc4626

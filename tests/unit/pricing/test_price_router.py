@@ -4,7 +4,7 @@ import pytest
 
 from indexer.errors import ConfigError
 from indexer.model import Grade, Status
-from indexer.reads.plan import Call
+from indexer.reads.plan import Call, Failed
 from indexer.testing import Contracts, drive
 from tests.unit.pricing.price_worlds import (
     AT,
@@ -12,6 +12,7 @@ from tests.unit.pricing.price_worlds import (
     DAI_USD,
     ETH,
     ETH_USD,
+    NOW,
     PAIR,
     STETH,
     STETH_ETH,
@@ -28,6 +29,7 @@ from tests.unit.pricing.price_worlds import (
     router,
     usd,
     vault,
+    word,
 )
 
 FEEDS = {
@@ -245,3 +247,63 @@ def test_a_route_calls_a_feed_by_its_name_else_its_pair_else_its_address():
     names = [{"name": "ETH/USD by the book", "pair": "ETH / USD"}, {"pair": "ETH / USD"}, {}]
     routes = [price({ETH: [chainlink(ETH_USD, **more)]}, world, ETH).route for more in names]
     assert routes == ["chainlink:ETH/USDbythebook", "chainlink:ETH/USD", f"chainlink:{ETH_USD}"]
+
+
+def rounds(*answers: int, age_s: int = 7_200):
+    """A feed's memory: the rounds of one phase, counted from 1, the last one `age_s` old."""
+
+    def round_data(call):
+        number = word(call) - (1 << 64)
+        if not 1 <= number <= len(answers):
+            return Failed(Status.HELD, "No data present")
+        updated = NOW - age_s - (len(answers) - number) * 60
+        return (word(call), answers[number - 1], updated, updated, word(call))
+
+    last = (1 << 64) | len(answers)
+    return {"latestRoundData": (last, answers[-1], NOW - age_s, NOW - age_s, last)} | {
+        "decimals": 8,
+        "getRoundData": round_data,
+    }
+
+
+def last_good(routes, world):
+    ways = router({ETH: routes})
+    return drive(ways.last_good(drive(ways.explain([ETH], AT), Contracts(world))[ETH], AT), Contracts(world))
+
+
+@pytest.mark.parametrize(
+    ("answers", "shown"), [((7, 8, 9), 9), ((7, 8, 0), 8), ((7, -1, 0), 7), ((7, 10**11, 10**11), 7), ((0, 0), None)]
+)
+def test_the_last_good_answer_is_the_newest_that_only_its_age_speaks_against(answers, shown):
+    found = last_good([chainlink(ETH_USD, max="1")], {ETH_USD: rounds(*answers)})
+    assert (found and usd_of(found)) == (shown and Fraction(shown, 10**8))
+
+
+def usd_of(found):
+    assert found.price == Fraction(found.steps[0].answer, 10**8)
+    return found.price
+
+
+def test_of_two_stale_feeds_the_one_that_spoke_last_is_shown():
+    older, newer = rounds(5, age_s=50_000), rounds(6, age_s=40_000)
+    found = last_good([chainlink(ETH_USD), chainlink(DAI_USD)], {ETH_USD: older, DAI_USD: newer})
+    assert found is not None
+    assert (found.steps[0].target, found.price) == (DAI_USD, Fraction(6, 10**8))
+
+
+def test_a_feed_that_keeps_no_rounds_or_counts_in_another_token_says_nothing_of_the_past():
+    assert last_good([chainlink(ETH_USD)], {ETH_USD: feed(0)}) is None
+    routes = {ETH: [chainlink(ETH_USD, **{"in": DAI})], DAI: [chainlink(DAI_USD)]}
+    world = {ETH_USD: rounds(5, 0), DAI_USD: feed(10**8)}
+    ways = router(routes)
+    settled = drive(ways.explain([ETH], AT), Contracts(world))[ETH]
+    assert drive(ways.last_good(settled, AT), Contracts(world)) is None
+
+
+def test_rounds_are_never_looked_for_across_a_phase():
+    contracts = Contracts({ETH_USD: rounds(0, 0, 0)})
+    ways = router({ETH: [chainlink(ETH_USD)]})
+    settled = drive(ways.explain([ETH], AT), contracts)[ETH]
+    contracts.asked.clear()
+    drive(ways.last_good(settled, AT), contracts)
+    assert [word(call) - (1 << 64) for call in contracts.asked] == [3, 2, 1]
