@@ -6,7 +6,7 @@ https://docs.uniswap.org/contracts/v2/reference/smart-contracts/factory
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import model_validator
@@ -24,7 +24,7 @@ from indexer.adapters.pools import (
     spread,
     token_pairs,
 )
-from indexer.model import BlockRef, Found, Holding
+from indexer.model import Address, BlockRef, Found, Holding
 from indexer.reads.abi import interface
 from indexer.reads.plan import Answer, Ask, Failed, Plan
 
@@ -62,6 +62,10 @@ class UniswapV2(Adapter[UniswapV2Params]):
         if factory is None:
             return (yield from find_listed(params.pairs, known, at.number))
         return (yield from factory.find(known, at.number))
+
+    def touched_by(self, params: UniswapV2Params) -> Mapping[Address, tuple[Address, ...]]:
+        """A factory logs what it creates."""
+        return {params.factory: (params.factory,)} if params.factory else {}
 
     def read(self, params: UniswapV2Params, found: Sequence[Found], at: BlockRef) -> Plan[list[Holding]]:
         factory = _factory(params)

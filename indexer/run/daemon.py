@@ -19,6 +19,7 @@ from structlog.typing import FilteringBoundLogger
 from indexer.chain.follower import Advanced, Finalized, Reorged
 from indexer.errors import Permanent, WrongFork
 from indexer.model import BlockRef
+from indexer.run.bookkeeping import Bookkeeper
 from indexer.run.live import LiveChain, open_chain
 from indexer.run.patience import patiently
 from indexer.run.program import ChainProgram, Deployment, Program
@@ -61,6 +62,7 @@ class ChainDaemon:
         self.log = log
         self.known = Known()
         self.last: BlockRef | None = None
+        self.books: Bookkeeper | None = None
 
     async def run(self) -> None:
         """Go on where the store stands. A block that left the chain while it was read sends us back to the store."""
@@ -73,6 +75,8 @@ class ChainDaemon:
 
     async def _follow(self) -> None:
         self.known = await Known.load(self.store, self.chain)
+        ledger = self.live.ledger()
+        self.books = Bookkeeper(ledger) if ledger else None
         state = await self.store.chain_state(self.chain.name)
         heads = await self.store.heads(self.chain.name)
         self.last = heads[-1] if heads else None
@@ -94,6 +98,8 @@ class ChainDaemon:
             case Reorged(old=old, new=new, ancestor=ancestor):
                 self.log.warning("reorg", depth=len(old), ancestor=ancestor.number, head=str(new[-1]) if new else "")
                 self.known.forget_above(ancestor)
+                if self.books:
+                    self.books.rewind(ancestor)
                 self.last = ancestor
                 await self._advance(new, ancestor)
             case Finalized(block):
@@ -106,6 +112,8 @@ class ChainDaemon:
             due = await self._due(block)
             self.last = block
             waiting.append(block)
+            if self.books:
+                self.books.note(block)
             if due:
                 await self._snapshot(block, due, waiting, ancestor)
                 waiting, ancestor = [], None
@@ -125,11 +133,20 @@ class ChainDaemon:
     async def _snapshot(
         self, at: BlockRef, due: Sequence[Deployment], heads: Sequence[BlockRef], ancestor: BlockRef | None
     ) -> None:
-        started = perf_counter()
-        taken = await self._patiently(lambda: take(self.chain, self.live.reader, at, due, self.known))
-        await self._commit(replace(taken.commit(self._progress(heads, ancestor)), requests=taken.requests))
+        started, http = perf_counter(), self.live.pool.stats.http
+        books = self.books
+        if books:
+            await self._patiently(books.catch_up)
+        source = books.ledger if books else self.live.reader
+        taken = await self._patiently(lambda: take(self.chain, source, at, due, self.known))
+        commit = taken.commit(self._progress(heads, ancestor))
+        if books:
+            books.learn(taken)
+            commit = books.commit(commit)
+        requests = self.live.pool.stats.http - http
+        await self._commit(replace(commit, requests=requests))
         self.known.learn(taken)
-        log_snapshots(self.log, taken, perf_counter() - started, taken.requests)
+        log_snapshots(self.log, taken, perf_counter() - started, requests)
 
     def _progress(self, heads: Sequence[BlockRef], ancestor: BlockRef | None) -> Commit:
         """The part of a commit that says how far we are."""

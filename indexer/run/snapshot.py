@@ -14,7 +14,7 @@ from indexer.adapters.metadata import token_metadata
 from indexer.errors import CallFailed, EndpointError, Verdict
 from indexer.model import Address, BlockRef, Found, Holding, Quote, Snapshot, Status, Token
 from indexer.pricing.gather import gather
-from indexer.reads.batch import Reader
+from indexer.reads.batch import Counted
 from indexer.reads.plan import Plan
 from indexer.reads.rounds import Failure, Session
 from indexer.run.program import ChainProgram, Deployment
@@ -81,7 +81,7 @@ class _Read:
     gap: str = ""
 
 
-async def take(chain: ChainProgram, reader: Reader, at: BlockRef, due: Sequence[Deployment], known: Known) -> Taken:
+async def take(chain: ChainProgram, reader: Counted, at: BlockRef, due: Sequence[Deployment], known: Known) -> Taken:
     """Read and value the deployments at a block. Never stores.
 
     A deployment that cannot be read is a GAP with the reason; so are all of them where the endpoints no longer have the

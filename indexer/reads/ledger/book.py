@@ -20,25 +20,22 @@ Moves = Mapping["Track", list[list[int]]]
 
 @dataclass(eq=False, slots=True)
 class Track:
-    """One question's answers since a block. `states[i]` is good from block `numbers[i]` on; None: it must be read.
+    """One question's answers since the block `opened`. `states[i]` is good from block `numbers[i]` on; None: read it.
 
-    `agreed` counts the reads that said the same, `verified` is the last block of one; `moved` whether any log changed
-    it yet. `flaw` says why its logs are not believed any more.
+    `agreed` counts the reads that said the same since the block time `since_s`, the last of them at `verified`;
+    `moved`: a log changed it; `trusted`: all this is proof enough.
     """
 
     key: Key
     rule: Rule
+    opened: int
     numbers: list[int]
     states: list[State | None]
     verified: int
+    since_s: int
     agreed: int = 0
     moved: bool = False
-    flaw: str = ""
-
-    @property
-    def since(self) -> int:
-        """The first block it knows."""
-        return self.numbers[0]
+    trusted: bool = False
 
     @property
     def state(self) -> State | None:
@@ -69,10 +66,10 @@ class Book:
         default_factory=dict
     )
 
-    def open(self, key: Key, rule: Rule, number: int, state: State) -> Track:
+    def open(self, key: Key, rule: Rule, state: State, number: int, timestamp: int) -> Track:
         """Begin to track a question, from the answer it was given at the tip or before it."""
         self.close(key)
-        track = self.tracks[key] = Track(key, rule, [number], [state], number)
+        track = self.tracks[key] = Track(key, rule, number, [number], [state], number, timestamp)
         for watch in rule.watches:
             self._watched.setdefault(watch.emitter, {}).setdefault(_place(watch), []).append((track, watch.effect))
         return track
@@ -102,7 +99,7 @@ class Book:
         for log in logs:
             for track, effect in self._hits(log):
                 before = track.state
-                if before is not None and track.since < number:
+                if before is not None and track.opened < number:
                     after = effect(before, log, timestamp)
                     track.put(number, after)
                     _add(moves.setdefault(track, _nothing(track)), before, after)

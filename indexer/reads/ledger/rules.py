@@ -59,6 +59,8 @@ class Rule:
 
     `read` makes a state of an answer, None where it is not of the layout that the rule knows; `write` the answer of a
     state. The first `amounts` numbers of a state are token amounts: what they gain and lose is a flow.
+    `may_accrue`: of some contracts the answer also grows with time. `must_move`: some contracts change it in silence,
+    so that nothing is known before a log has once changed it.
     """
 
     way: Way
@@ -66,6 +68,8 @@ class Rule:
     read: Callable[[bytes], State | None]
     write: Callable[[State], bytes]
     amounts: int = 0
+    may_accrue: bool = False
+    must_move: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +91,13 @@ def rule_of(key: Key, around: Surroundings) -> Rule | None:
     if fold is not None:
         return fold(target, data[4:], around)
     if target in around.touched_by:
-        return triggered(around.touched_by[target])
-    return triggered((target,)) if data[:4] in _CONSTANTS else None
+        return _triggered(Watch(emitter, _unknown) for emitter in around.touched_by[target])
+    return _triggered([Watch(target, _unknown, _UPGRADED)]) if data[:4] in _CONSTANTS else None
 
 
 def is_feed(key: Key) -> bool:
     """Whether the aggregator behind the question's target must be known before it has a rule."""
     return isinstance(key, tuple) and key[1] == _LATEST_ROUND
-
-
-def triggered(emitters: Iterable[Address]) -> Rule:
-    """Any log of the emitters may have changed the answer."""
-    return Rule(Way.TRIGGERED, tuple(Watch(emitter, _unknown) for emitter in emitters), bytes, _as_bytes)
 
 
 def queries(watches: Iterable[Watch], from_block: int, to_block: int) -> list[LogQuery]:
@@ -127,7 +126,7 @@ def _balance(token: Address, argument: bytes, around: Surroundings) -> Rule | No
     watches = [Watch(token, _went, TRANSFER, 1, holder), Watch(token, _came, TRANSFER, 2, holder)]
     if token == around.wrapped:
         watches += [Watch(token, _came, _DEPOSIT, 1, holder), Watch(token, _went, _WITHDRAWAL, 1, holder)]
-    return Rule(Way.FOLDED, tuple(watches), _numbers(1), _words, 1)
+    return Rule(Way.FOLDED, tuple(watches), _numbers(1), _words, 1, may_accrue=True)
 
 
 def _supply(token: Address, _: bytes, around: Surroundings) -> Rule | None:
@@ -135,7 +134,7 @@ def _supply(token: Address, _: bytes, around: Surroundings) -> Rule | None:
     if token == around.wrapped:
         return None
     minted, burnt = Watch(token, _came, TRANSFER, 1, ZERO), Watch(token, _went, TRANSFER, 2, ZERO)
-    return Rule(Way.FOLDED, (minted, burnt), _numbers(1), _words, 1)
+    return Rule(Way.FOLDED, (minted, burnt), _numbers(1), _words, 1, may_accrue=True)
 
 
 def _reserves(pair: Address, _: bytes, around: Surroundings) -> Rule | None:
@@ -146,7 +145,11 @@ def _feed(proxy: Address, _: bytes, around: Surroundings) -> Rule | None:
     aggregator = around.aggregators.get(proxy)
     if aggregator is None:
         return None
-    return Rule(Way.FOLDED, (Watch(aggregator, _answered, _ANSWER_UPDATED),), _round_of, _words)
+    return Rule(Way.FOLDED, (Watch(aggregator, _answered, _ANSWER_UPDATED),), _round_of, _words, must_move=True)
+
+
+def _triggered(watches: Iterable[Watch]) -> Rule:
+    return Rule(Way.TRIGGERED, tuple(watches), bytes, _as_bytes)
 
 
 def _came(state: State, log: Log, _: int) -> State | None:
@@ -215,6 +218,7 @@ TRANSFER = interface("erc20").events["Transfer"]
 _DEPOSIT, _WITHDRAWAL = topic("Deposit(address,uint256)"), topic("Withdrawal(address,uint256)")
 _SYNCS = (topic("Sync(uint112,uint112)"), topic("Sync(uint256,uint256)"))
 _ANSWER_UPDATED = interface("aggregator_v3").events["AnswerUpdated"]
+_UPGRADED = topic("Upgraded(address)")
 _LATEST_ROUND = interface("aggregator_v3").latestRoundData.selector
 _FOLDS: Mapping[bytes, Callable[[Address, bytes, Surroundings], Rule | None]] = {
     interface("erc20").balanceOf.selector: _balance,
@@ -226,4 +230,4 @@ _CONSTANTS = frozenset(
     function(f"{name}()").selector
     for name in ("decimals", "symbol", "description", "token0", "token1", "factory", "asset")
 )
-"""What a contract says of itself for ever, but for an upgrade, which its log tells."""
+"""What a contract says of itself for ever, but for an upgrade, which its log tells (EIP-1967)."""

@@ -46,7 +46,7 @@ def opened(world: World, keys: Iterable[Key] = KEYS) -> Book:
         assert rule is not None
         state = rule.read(answers[key])
         assert state is not None
-        book.open(key, rule, world.number, state)
+        book.open(key, rule, state, world.number, world.timestamp)
     return book
 
 
@@ -60,7 +60,7 @@ def agrees(book: Book, number: int, truth: Mapping[Key, bytes]) -> None:
     """Every folded answer since its track was opened is the truth; a triggered one may be unknown, never wrong."""
     for key, said in answered(book, number).items():
         track = book.tracks[key]
-        unknown = said is None and (number < track.since or track.rule.way is Way.TRIGGERED)
+        unknown = said is None and (number < track.opened or track.rule.way is Way.TRIGGERED)
         assert unknown or said == truth[key]
 
 
@@ -97,7 +97,7 @@ def test_after_reorgs_of_any_depth_the_book_is_that_of_one_who_never_saw_them(
             if len(worlds) == late:
                 rule = rule_of(KEYS[1], AROUND)
                 assert rule is not None
-                book.open(KEYS[1], rule, book.tip, rule.read(worlds[-1].answers()[KEYS[1]]) or ())
+                book.open(KEYS[1], rule, rule.read(worlds[-1].answers()[KEYS[1]]) or (), book.tip, 0)
         if step < 0:
             del worlds[max(1, len(worlds) + step) :]
             book.rewind(worlds[-1].number)
