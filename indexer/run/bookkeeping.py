@@ -1,21 +1,32 @@
 """One chain's ledger as the daemon keeps it: blocks are noted as they come and folded when something is due.
 
-What moved in them is committed with the next snapshot, or by itself when there is much of it. Nothing of it outlives
-the process: the next start reads everything once, and goes on from there.
+What moved in them is committed with the next snapshot. Nothing of it outlives the process: the next start reads
+everything once, and goes on from there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from indexer.model import BlockRef, Flow
+from indexer.reads.ledger.audit import Difference, audit, changed, rotation
 from indexer.reads.ledger.ledger import Ledger
 from indexer.run.flows import Flowing
 from indexer.run.snapshot import Taken
-from indexer.store.base import Commit
+from indexer.store.base import Commit, Covered
 
-MOST_BEHIND = 500
-"""Blocks that may wait to be folded."""
+AUDIT_EVERY = 50
+"""Blocks from one part of an audit to the next."""
+
+FINAL_EVERY = 16
+"""Blocks from one look at what became final to the next, where single blocks become final."""
+
+AUDIT_DEPTH = 8
+"""An audit reads so far below the head: every endpoint has that block, and its state."""
+
+REACHABLE_BLOCKS = 120
+"""Blocks whose state a node without an archive still has."""
 
 
 @dataclass(slots=True)
@@ -25,6 +36,9 @@ class Bookkeeper:
     ledger: Ledger
     flowing: Flowing = field(default_factory=Flowing)
     behind: list[BlockRef] = field(default_factory=list)
+    _audited: int = -AUDIT_EVERY
+    _final: int = -FINAL_EVERY
+    _turn: int = 0
     _flows: dict[str, list[Flow]] = field(default_factory=dict)
 
     def note(self, block: BlockRef) -> None:
@@ -55,3 +69,29 @@ class Bookkeeper:
         """The commit with all that came and went up to the ledger's tip."""
         flows, self._flows = self._flows, {}
         return replace(commit, flows=flows, covered=self.flowing.covered(self.ledger))
+
+    async def audit(self, final: BlockRef | None = None) -> list[Difference]:
+        """Compare with the chain what is due: a part of all every so many blocks; what logs changed once it is `final`.
+
+        Raises Transient where it cannot be compared now: it will be due again.
+        """
+        tip = self.ledger.book.tip
+        at = self.ledger.blocks.get(tip - AUDIT_DEPTH) if final is None else final
+        if at is None or at != self.ledger.blocks.get(at.number) or tip - at.number > REACHABLE_BLOCKS:
+            return []
+        if final is not None and at.number - self._final >= FINAL_EVERY:
+            self._final = at.number
+            return await audit(self.ledger, changed(self.ledger, at.number), at)
+        if final is None and tip - self._audited >= AUDIT_EVERY:
+            self._audited, self._turn = tip, self._turn + 1
+            return await audit(self.ledger, rotation(self.ledger, self._turn), at)
+        return []
+
+    def uncovered(self, differences: Sequence[Difference]) -> dict[str, list[Covered]]:
+        """Of each deployment the places whose flows were taken from wrong answers, and since when."""
+        tip, first = self.ledger.book.tip, {one.key: one.first for one in differences}
+        found: dict[str, list[Covered]] = {}
+        for (deployment, place), source in self.flowing.sources.items():
+            if source.key in first:
+                found.setdefault(deployment, []).append(Covered(first[source.key], tip, frozenset({place})))
+        return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -17,8 +17,9 @@ from typing import TypeVar
 from structlog.typing import FilteringBoundLogger
 
 from indexer.chain.follower import Advanced, Finalized, Reorged
-from indexer.errors import Permanent, WrongFork
+from indexer.errors import Permanent, Transient, WrongFork
 from indexer.model import BlockRef
+from indexer.reads.ledger.audit import Difference
 from indexer.run.bookkeeping import Bookkeeper
 from indexer.run.live import LiveChain, open_chain
 from indexer.run.patience import patiently
@@ -104,6 +105,7 @@ class ChainDaemon:
                 await self._advance(new, ancestor)
             case Finalized(block):
                 await self._commit(Commit(self.chain.name, finalized=block))
+                await self._audit(block)
 
     async def _advance(self, blocks: Sequence[BlockRef], ancestor: BlockRef | None = None) -> None:
         """Commit new blocks, each due one with its snapshots. The first commit also takes back what a reorg undid."""
@@ -147,6 +149,34 @@ class ChainDaemon:
         await self._commit(replace(commit, requests=requests))
         self.known.learn(taken)
         log_snapshots(self.log, taken, perf_counter() - started, requests)
+        await self._audit()
+
+    async def _audit(self, final: BlockRef | None = None) -> None:
+        """Compare the ledger with the chain, where that is due; what was stored from a wrong answer is read again."""
+        if self.books is None:
+            return
+        try:
+            differences = await self.books.audit(final)
+        except Transient as error:
+            self.log.info("the ledger could not be compared with the chain", error=str(error))
+            return
+        for one in differences:
+            self.log.warning("logs and answers differ", contract=one.key[0], since=one.first, reason=one.reason)
+        if differences:
+            await self._correct(self.books, differences)
+
+    async def _correct(self, books: Bookkeeper, differences: Sequence[Difference]) -> None:
+        """Read again, from the chain, every snapshot since the first wrong block."""
+        first, tip = min(one.first for one in differences), books.ledger.book.tip
+        present = [(d, await self.store.present(d.key, first, tip)) for d in self.chain.deployments]
+        await self._commit(Commit(self.chain.name, uncovered=books.uncovered(differences)))
+        for number in sorted({number for _, blocks in present for number in blocks}):
+            at = books.ledger.blocks.get(number)
+            due = [d for d, blocks in present if at is not None and blocks.get(number, (None,))[0] == at.hash]
+            if at is not None and due:
+                with suppress(WrongFork):  # its snapshots end with its fork
+                    taken = await self._patiently(partial(take, self.chain, books.ledger, at, due, self.known))
+                    await self._commit(taken.commit(Commit(self.chain.name, corrects=True)))
 
     def _progress(self, heads: Sequence[BlockRef], ancestor: BlockRef | None) -> Commit:
         """The part of a commit that says how far we are."""

@@ -57,10 +57,10 @@ class Commit:
     discoveries, flows and cursors are taken back; then `snapshots` are written; then heads, discoveries, cursors and
     finality move. A snapshot whose block is already there with the same hash is left alone, unless the old one is a
     GAP or HELD: then it is replaced, though never by a worse one (a GAP does not replace a HELD). One with another
-    hash supersedes it.
+    hash supersedes it. With `corrects` every snapshot replaces what is there: what was written before was found wrong.
 
     `flows` are kept by block and place; one that is there is written over. `covered` says of which places, in which
-    blocks, they are all there with this commit: blocks without a flow are covered too.
+    blocks, they are all there with this commit: blocks without a flow are covered too. `uncovered` takes that back.
 
     `found` extends a deployment's discoveries (one found again keeps its place, and the lower block), and `searched`
     says up to which block they are complete: it moves back only by a reorg or with new parameters. `finalized` never
@@ -80,6 +80,8 @@ class Commit:
     requests: int | None = None
     flows: Mapping[str, Sequence[Flow]] = field(default_factory=dict)
     covered: Mapping[str, Sequence[Covered]] = field(default_factory=dict)
+    uncovered: Mapping[str, Sequence[Covered]] = field(default_factory=dict)
+    corrects: bool = False
 
 
 @dataclass(frozen=True, slots=True)

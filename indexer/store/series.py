@@ -37,10 +37,13 @@ class Series:
         self._chain_id = chain_id
         self._final_number = final_number
 
-    def put(self, snapshot: Snapshot) -> None:
-        """Write a snapshot where its block has none, or one that gives way. Raises ValueError where it is malformed."""
+    def put(self, snapshot: Snapshot, *, corrects: bool = False) -> None:
+        """Write a snapshot where its block has none, one that gives way, or one that it `corrects`.
+
+        Raises ValueError where it is malformed.
+        """
         before, old, after = neighbours(self._connection, self._deployment_id, snapshot.at.number)
-        if old is not None and not gives_way(old, snapshot):
+        if old is not None and not corrects and not gives_way(old, snapshot):
             return
         earlier = self._state(before)
         later = self._state(after)

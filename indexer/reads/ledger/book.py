@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from indexer.model import Address, Hash, Log
 from indexer.reads.ledger.rules import Effect, Rule, State, Watch
-from indexer.reads.source import Key
+from indexer.reads.source import CallKey, Key
 
 Moves = Mapping["Track", list[list[int]]]
 """Of each track that a block changed: what each of its amounts gained and lost, gross."""
@@ -26,7 +26,7 @@ class Track:
     `moved`: a log changed it; `trusted`: all this is proof enough.
     """
 
-    key: Key
+    key: CallKey
     rule: Rule
     opened: int
     numbers: list[int]
@@ -66,7 +66,7 @@ class Book:
         default_factory=dict
     )
 
-    def open(self, key: Key, rule: Rule, state: State, number: int, timestamp: int) -> Track:
+    def open(self, key: CallKey, rule: Rule, state: State, number: int, timestamp: int) -> Track:
         """Begin to track a question, from the answer it was given at the tip or before it."""
         self.close(key)
         track = self.tracks[key] = Track(key, rule, number, [number], [state], number, timestamp)

@@ -18,7 +18,7 @@ from indexer.reads.batch import Counted, Sent
 from indexer.reads.ledger.book import Book, Moves, Track
 from indexer.reads.ledger.rules import Surroundings, Way, is_feed, queries, rule_of
 from indexer.reads.plan import Ask
-from indexer.reads.source import Key, Raw
+from indexer.reads.source import CallKey, Key, Raw
 
 PROOFS = 2
 """Reads at different times that must agree before a folded answer is believed; and again after its first change."""
@@ -161,12 +161,12 @@ class Ledger:
 
     async def _learn(self, raws: Mapping[Key, Raw], at: BlockRef) -> None:
         """Prove the tracks whose questions were read, and track what was not yet."""
-        new: dict[Key, bytes] = {}
+        new: dict[CallKey, bytes] = {}
         for key, raw in raws.items():
             track = self.book.tracks.get(key)
             if track is not None:
                 self._compare(track, raw, at)
-            elif isinstance(raw, bytes) and key not in self.flaws:
+            elif isinstance(raw, bytes) and isinstance(key, tuple) and key not in self.flaws:
                 new[key] = raw
         await self._find_aggregators([key for key in new if is_feed(key)], at)
         for key, raw in new.items():
@@ -201,9 +201,9 @@ class Ledger:
         self.book.close(key)
         self.flaws[key] = flaw
 
-    async def _find_aggregators(self, keys: Sequence[Key], at: BlockRef) -> None:
+    async def _find_aggregators(self, keys: Sequence[CallKey], at: BlockRef) -> None:
         """Whose logs tell of new rounds: the aggregator behind each feed, or the feed itself where it names none."""
-        feeds = [key[0] for key in keys if isinstance(key, tuple)]
+        feeds = [key[0] for key in keys]
         calls = [interface("aggregator_v3").aggregator(feed) for feed in feeds]
         if not calls:
             return

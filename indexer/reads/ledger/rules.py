@@ -52,6 +52,12 @@ class Watch:
     place: int = 0
     subject: Hash = ZERO
 
+    def finds(self, log: Log) -> bool:
+        """Whether a log is watched for."""
+        if log.address != self.emitter or (self.event is not None and log.topics[:1] != (self.event,)):
+            return False
+        return not self.place or log.topics[self.place : self.place + 1] == (self.subject,)
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

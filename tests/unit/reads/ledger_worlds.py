@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from indexer.model import Address, Hash, Log
 from indexer.reads.abi import Function, function, interface, topic
 from indexer.reads.ledger.rules import Surroundings
-from indexer.reads.source import Key
+from indexer.reads.source import CallKey, Key
 
 ERC20, PAIR, FEED = interface("erc20"), interface("uniswap_v2_pair"), interface("aggregator_v3")
 TRANSFER = ERC20.events["Transfer"]
@@ -27,12 +27,12 @@ AROUND = Surroundings(WETH, {PROXY: AGGREGATOR}, {REGISTRY: (REGISTRY,)})
 PHASE = 3 << 64
 
 
-def key_of(function: Function, target: Address, *args: object) -> Key:
+def key_of(function: Function, target: Address, *args: object) -> CallKey:
     call = function(target, *args)
     return call.target, call.data
 
 
-KEYS: tuple[Key, ...] = (
+KEYS: tuple[CallKey, ...] = (
     *(key_of(ERC20.balanceOf, token, holder) for token in TOKENS for holder in HOLDERS),
     *(key_of(ERC20.totalSupply, token) for token in TOKENS[1:]),
     *(key_of(PAIR.getReserves, pair) for pair in PAIRS),
@@ -81,9 +81,12 @@ class World:
 
     def mint(self, dice: random.Random) -> None:
         token, amount = dice.choice(TOKENS[1:]), dice.choice([1, 10**18, 2**200])
+        self.mint_to(token, dice.choice(HOLDERS), amount)
+
+    def mint_to(self, token: Address, holder: Address, amount: int) -> None:
         self.supplies[token] += amount
         self.balances[token, NOBODY] += amount
-        self.move(token, NOBODY, dice.choice(HOLDERS), amount)
+        self.move(token, NOBODY, holder, amount)
 
     def burn(self, dice: random.Random) -> None:
         token, holder = dice.choice(TOKENS[1:]), dice.choice(HOLDERS)
