@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,10 +15,10 @@ from devnet.proxy import FaultProxy
 from indexer.config.types import parse_address
 from indexer.model import Bucket, Flow
 from indexer.reads.ledger import audit
-from indexer.run import bookkeeping
+from indexer.run import bookkeeping, by_logs
 from indexer.run.program import load_program
 from indexer.store.base import Place, Store
-from tests.e2e.support import Setting, digests, eventually, final_at, following, index_each, reached
+from tests.e2e.support import Setting, backfill_all, digests, eventually, final_at, following, index_each, reached
 
 pytestmark = pytest.mark.anvil
 
@@ -179,3 +180,43 @@ def _move_silently(setting: Setting, token: str, holder: str, amount: int) -> No
     before = int(setting.net.call(token, "balanceOf(address)(uint256)", holder))
     setting.net.rpc("anvil_dealERC20", holder, token, hex(before + amount))
     assert int(setting.net.call(token, "balanceOf(address)(uint256)", holder)) == before + amount
+
+
+async def test_a_backfill_by_logs_gives_the_same_rows_and_flows_without_a_seam(
+    fresh: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(by_logs, "RANGE_BLOCKS", 8)
+    first = fresh.net.block_number() + 1
+    for amount in range(1, 41):
+        fresh.net.transact(*minted(fresh, amount))
+    last = fresh.net.block_number() - 8
+    async with FaultProxy(fresh.net.url) as proxy:
+        by_reads = replace(fresh, chain="ledger = false").configure("reads.toml", url=proxy.url, change=only_escrow)
+        logged = fresh.configure("logs.toml", url=proxy.url, change=only_escrow)
+        await backfill_all(by_reads, first, last)
+        calls_by_reads, proxy.asked = proxy.count("eth_call"), []
+        await backfill_all(logged, first, last)
+        calls_by_logs = proxy.count("eth_call")
+    assert await digests(logged, first, last) == await digests(by_reads, first, last)
+    assert calls_by_logs < calls_by_reads / 2
+    async with fresh.store(logged) as store:
+        found = await store.flows("escrow@devnet", first, last)
+        assert place(fresh) in found.complete
+        assert [flow.amount_in for flow in found.items if flow.token == place(fresh)[0]] == list(range(1, 33))
+        assert await store.verify() == []
+
+
+async def test_a_backfill_by_logs_goes_on_where_it_was_stopped(fresh: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_logs, "RANGE_BLOCKS", 8)
+    first = fresh.net.block_number() + 1
+    for amount in range(1, 41):
+        fresh.net.transact(*minted(fresh, amount))
+    last = fresh.net.block_number() - 8
+    stopped, whole = (fresh.configure(f"{name}.toml", change=only_escrow) for name in ("stopped", "whole"))
+    await backfill_all(whole, first, last)
+    for span in [(first + 9, first + 20), (first, first + 12)]:
+        await backfill_all(stopped, *span)
+    await backfill_all(stopped, first, last)
+    assert await digests(stopped, first, last) == await digests(whole, first, last)
+    async with fresh.store(stopped) as store:
+        assert place(fresh) in (await store.flows("escrow@devnet", first + 1, first + 20)).complete

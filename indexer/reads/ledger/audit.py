@@ -69,6 +69,22 @@ async def audit(ledger: Ledger, keys: Sequence[CallKey], at: BlockRef) -> list[D
     return differences
 
 
+async def prove(ledger: Ledger, at: BlockRef) -> None:
+    """Believe each answer that logs, over all that was folded, lead to what the node says at `at`, the tip.
+
+    The others are read from now on. Raises as `audit`.
+    """
+    tracks = list(ledger.book.tracks.values())
+    for track in await _wrong(ledger, tracks, at):
+        ledger.mark(track.key, Flaw("logs do not lead to what it answers", at.number))
+    for track in ledger.book.tracks.values():
+        opened = ledger.blocks[track.opened].timestamp
+        since = track.since_s if track.states[0] == (0,) else opened
+        old_enough = not track.rule.may_accrue or at.timestamp - since >= ledger.proof_s
+        track.trusted = old_enough and (track.moved or not track.rule.must_move)
+        track.verified = at.number
+
+
 async def _wrong(ledger: Ledger, tracks: Sequence[Track], at: BlockRef) -> list[Track]:
     """Those whose folded answer is not what the node says."""
     known = [track for track in tracks if track.opened <= at.number and track.at(at.number) is not None]

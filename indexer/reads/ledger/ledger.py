@@ -56,6 +56,7 @@ class Ledger:
     logs: LogSource
     around: Surroundings = field(default_factory=Surroundings)
     proof_s: int = PROOF_S
+    kept: int = KEPT_BLOCKS
     book: Book = field(default_factory=Book)
     flaws: dict[Key, Flaw] = field(default_factory=dict)
     blocks: dict[int, BlockRef] = field(default_factory=dict)
@@ -96,7 +97,7 @@ class Ledger:
         for log in logs:
             by_block.setdefault(log.block_number, []).append(log)
         moved = [(block, self._fold(block, by_block.get(block.number, ()))) for block in blocks]
-        self._forget(blocks[-1].number - KEPT_BLOCKS)
+        self._forget(blocks[-1].number - self.kept)
         return [(block, moves) for block, moves in moved if moves]
 
     def _fold(self, block: BlockRef, logs: Sequence[Log]) -> Moves:
@@ -121,7 +122,7 @@ class Ledger:
         self._kept = [log for log in self._kept if log.block_number <= ancestor.number]
 
     def _forget(self, number: int) -> None:
-        if number % 64 == 0:
+        if number >= min(self.blocks) + self.kept // 8:
             self.book.forget(number)
             self.blocks = {n: block for n, block in self.blocks.items() if n >= number}
             self._kept = [log for log in self._kept if log.block_number >= number]
