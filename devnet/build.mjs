@@ -1,4 +1,5 @@
-// Compiles contracts/*.sol with the solc from npm and takes Multicall3's creation bytecode out of viem.
+// Compiles contracts/*.sol with the solc from npm, sources that authors publish without bytecode with the solc that they
+// name, and takes Multicall3's creation bytecode out of viem.
 // Writes one JSON artifact a contract to build/artifacts-<digest of the inputs>/ and prints that folder.
 // Never downloads anything.
 import { createHash } from "node:crypto";
@@ -22,12 +23,31 @@ function digest() {
   return hash.digest("hex").slice(0, 16);
 }
 
-function compile() {
-  const solc = createRequire(import.meta.url)("solc");
-  const sources = Object.fromEntries(sourceFiles().map((name) => [name, { content: readFileSync(join(home, name), "utf8") }]));
+// Sources in npm packages, with the compiler that their pragma names (an alias in package.json).
+const published = [
+  {
+    compiler: "solc-0.8.19",
+    evmVersion: "paris",
+    files: ["Morpho.sol", "mocks/OracleMock.sol", "mocks/IrmMock.sol"].map((name) => `@morpho-org/morpho-blue/src/${name}`),
+  },
+  { compiler: "solc", evmVersion: "cancun", files: ["@pythnetwork/pyth-sdk-solidity/MockPyth.sol"] },
+];
+
+function compileAll() {
+  const own = sourceFiles().map((name) => [name, readFileSync(join(home, name), "utf8")]);
+  return [
+    ...compile("solc", "cancun", own),
+    ...published.flatMap(({ compiler, evmVersion, files }) =>
+      compile(compiler, evmVersion, files.map((name) => [name, readFileSync(join(packages, name), "utf8")]))),
+  ];
+}
+
+function compile(compiler, evmVersion, files) {
+  const solc = createRequire(import.meta.url)(compiler);
+  const sources = Object.fromEntries(files.map(([name, content]) => [name, { content }]));
   const settings = {
     optimizer: { enabled: true, runs: 200 },
-    evmVersion: "cancun",
+    evmVersion,
     metadata: { bytecodeHash: "none" },
     outputSelection: { "*": { "*": ["abi", "evm.bytecode.object"] } },
   };
@@ -45,7 +65,7 @@ async function multicall3() {
 }
 
 async function write(folder) {
-  for (const [contractName, { abi, evm }] of compile()) {
+  for (const [contractName, { abi, evm }] of compileAll()) {
     if (evm.bytecode.object === "") continue;
     writeFileSync(join(folder, `${contractName}.json`), JSON.stringify({ contractName, abi, bytecode: `0x${evm.bytecode.object}` }));
   }

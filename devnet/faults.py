@@ -8,14 +8,17 @@ import contextlib
 import gzip
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from aiohttp import web
+from eth_abi.abi import decode, encode
 
 from devnet.proxy import Act, Document, Exchange
 
 Edit = Callable[[list[Document]], list[Document]]
+
+AGGREGATE3 = "0x82ad56cb"
 
 
 def status(code: int, body: bytes | str | Document = b"", **headers: str) -> Act:
@@ -165,10 +168,89 @@ def large(size: int) -> Act:
     return status(200, b"[" + b" " * size + b"]")
 
 
+def meanwhile(happening: Callable[[], None]) -> Act:
+    """The right answer, but something happens on the chain just before the node is asked."""
+
+    async def act(exchange: Exchange) -> web.StreamResponse:
+        await asyncio.to_thread(happening)
+        return exchange.reply(await exchange.forward())
+
+    return act
+
+
+def too_large(most_bytes: int) -> Act:
+    """Requests beyond so many bytes are refused, as QuickNode words it, with JSON in a 413."""
+    refuse = error(-32614, f"request entity too large: limited to {most_bytes} bytes", http=413)
+
+    async def act(exchange: Exchange) -> web.StreamResponse:
+        if len(await exchange.request.read()) > most_bytes:
+            return await refuse(exchange)
+        return exchange.reply(await exchange.forward())
+
+    return act
+
+
+def without_state(hashes: Collection[str], message: str = "missing trie node: state is not available") -> Act:
+    """Calls pinned to these blocks are refused: their state is pruned."""
+
+    async def act(exchange: Exchange) -> web.StreamResponse:
+        replies = await exchange.forward()
+        for asked, reply in zip(exchange.documents, replies, strict=True):
+            pin = asked["params"][-1] if asked["params"] else None
+            if isinstance(pin, dict) and pin.get("blockHash") in hashes:
+                reply.pop("result", None)
+                reply["error"] = {"code": -32000, "message": message}
+        return exchange.reply(replies)
+
+    return act
+
+
+def stale_state(blocks_back: int = 1) -> Act:
+    """Multicalls are run on an older block's state, while number, time and parent are those of the block asked for.
+
+    No witness within the call can see that. Nodes do it while they take in a block.
+    """
+
+    async def act(exchange: Exchange) -> web.StreamResponse:
+        replies = await exchange.forward()
+        for asked, reply in zip(exchange.documents, replies, strict=True):
+            if asked["method"] == "eth_call" and asked["params"][0].get("data", "")[:10] == AGGREGATE3:
+                reply["result"] = await _with_older_state(exchange, asked, reply["result"], blocks_back)
+        return exchange.reply(replies)
+
+    return act
+
+
+async def _with_older_state(exchange: Exchange, asked: Document, right: str, blocks_back: int) -> str:
+    """The multicall's answers of an older block, behind the four witnesses of the right one."""
+    pin = asked["params"][1]
+    header = {**asked, "method": "eth_getBlockByHash", "params": [pin["blockHash"], False]}
+    (block,) = await _ask(exchange, header)
+    older = hex(int(block["number"], 16) - blocks_back)
+    (stale,) = await _ask(exchange, {**asked, "params": [asked["params"][0], older, *asked["params"][2:]]})
+    (ours,), (theirs,) = (decode(["(bool,bytes)[]"], bytes.fromhex(data[2:])) for data in (right, stale))
+    return "0x" + encode(["(bool,bytes)[]"], [[*ours[:4], *theirs[4:]]]).hex()
+
+
+async def _ask(exchange: Exchange, document: Document) -> list[Any]:
+    other = Exchange(exchange.request, [document], True, exchange.node, exchange.upstream)
+    return [reply["result"] for reply in await other.forward()]
+
+
 def at_latest(document: Document) -> None:
     """For `asks`: a pinned call is run at the newest block instead."""
     if document["method"] == "eth_call":
         document["params"][1] = "latest"
+
+
+def at_block(number: int) -> Callable[[Document], None]:
+    """For `asks`: a pinned call is run at this block instead."""
+
+    def change(document: Document) -> None:
+        if document["method"] == "eth_call":
+            document["params"][1] = hex(number)
+
+    return change
 
 
 def behind(blocks: int, head: int) -> Act:

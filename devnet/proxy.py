@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -50,12 +52,16 @@ Act = Callable[[Exchange], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Rule:
-    """What to do with requests of a method (None: all), from the `after`-th on, so many `times` (None: always)."""
+    """What to do with requests of a method (None: all), from the `after`-th on, so many `times` (None: always).
+
+    `taken` counts the requests that it was done to.
+    """
 
     act: Act
     method: str | None = None
     after: int = 0
     times: int | None = None
+    taken: int = 0
 
     def takes(self, documents: list[Document]) -> bool:
         """Whether this request is its; counts it."""
@@ -64,22 +70,26 @@ class Rule:
         if self.after > 0:
             self.after -= 1
             return False
-        if self.times is not None:
-            self.times -= 1
-            return self.times >= 0
+        if self.times is not None and self.taken >= self.times:
+            return False
+        self.taken += 1
         return True
 
 
 @dataclass
 class FaultProxy:
-    """A server on a free loopback port, started and stopped as an async context. `url` carries a key in its path."""
+    """A server on a free loopback port, started and stopped as an async context; over TLS where it has a context.
+
+    `url` carries a key in its path, another one for each proxy: nobody may print or store it.
+    """
 
     upstream: str
-    key: str = "CANARY-4f1d"
+    key: str = field(default_factory=lambda: f"CANARY-{secrets.token_hex(8)}", repr=False)
     rules: list[Rule] = field(default_factory=list)
     asked: list[Document] = field(default_factory=list)
     posts: int = 0
-    url: str = ""
+    tls: ssl.SSLContext | None = None
+    url: str = field(default="", repr=False)
 
     async def __aenter__(self) -> Self:
         self._node, self._turn, self._idle, self._passing = aiohttp.ClientSession(), asyncio.Lock(), asyncio.Event(), 0
@@ -88,9 +98,9 @@ class FaultProxy:
         app.router.add_post("/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.tls).start()
         self.port = self._runner.addresses[0][1]
-        self.url = f"http://127.0.0.1:{self.port}/v3/{self.key}"
+        self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}/v3/{self.key}"
         return self
 
     async def __aexit__(
@@ -99,9 +109,10 @@ class FaultProxy:
         await self._runner.cleanup()
         await self._node.close()
 
-    def fault(self, act: Act, *, method: str | None = None, after: int = 0, times: int | None = None) -> None:
-        """Add a rule; the first that takes a request decides."""
+    def fault(self, act: Act, *, method: str | None = None, after: int = 0, times: int | None = None) -> Rule:
+        """Add a rule, and return it; the first that takes a request decides."""
         self.rules.append(Rule(act, method, after, times))
+        return self.rules[-1]
 
     def heal(self) -> None:
         """Pass everything through again."""

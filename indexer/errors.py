@@ -160,9 +160,10 @@ class EndpointError(Transient):
         verdict: Verdict,
         retry_after_s: float | None = None,
         data: str | None = None,
+        hint: str = "",
         **context: object,
     ) -> None:
-        super().__init__(clean(message), hint="", verdict=verdict, **context)
+        super().__init__(clean(message), hint=hint, verdict=verdict, **context)
         self.verdict = verdict
         self.retry_after_s = retry_after_s
         self.data = data

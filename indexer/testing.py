@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from indexer.model import Address, Status
-from indexer.reads.plan import Answer, Ask, Call, Failed, Plan
+from indexer.reads.plan import Answer, Ask, Call, Elsewhere, Failed, Lent, Plan
 
 T = TypeVar("T")
 Table: TypeAlias = Mapping[Address, Mapping[str, Any]]
@@ -31,14 +31,18 @@ class Contracts:
     """Contracts by address, each a table of what its functions answer: a value, or a function of the call.
 
     An address that is not there has no code; a function that is not there reverts. `asked` keeps every call, in order.
+    `lent` are prices on other chains, by chain and token, whatever the time asked for.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, lent: Mapping[tuple[str, Address], Lent] | None = None) -> None:
         self.table = table
+        self.lent = lent or {}
         self.asked: list[Ask] = []
 
     def __call__(self, ask: Ask) -> Answer:
         self.asked.append(ask)
+        if isinstance(ask, Elsewhere):
+            return self.lent.get((ask.chain, ask.token), Failed(Status.MISSING, "no block there yet"))
         if not isinstance(ask, Call) or ask.target not in self.table:
             return Failed(Status.MISSING, "no code")
         answer = self.table[ask.target].get(ask.function.name, Failed(Status.HELD, "execution reverted"))

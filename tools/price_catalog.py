@@ -67,8 +67,8 @@ Above an entry: two public sources of its address and decimals. Receipts of Aave
 beside native ones, are `wrapped`: their contract owes the token inside one for one, and the price says so by grade B.
 """
 
-NUMBERS = ("args", "coins", "decimals")
-_PARAMETER = re.compile(r" (args|call|coins|decimals|in|target) ")
+NUMBERS = ("args", "coins", "decimals", "growth_yearly_bps")
+_PARAMETER = re.compile(r" (args|call|coins|decimals|growth_rate|growth_since|growth_yearly_bps|in|target) ")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _UNSOURCED = (Address("0x" + "00" * 20), Address("0x" + "bb" * 20))
 """Marks by convention, not contracts: the coin itself, and bitcoin as a unit of account."""

@@ -1,18 +1,19 @@
 """Aave V3 and its forks: reserves of a market -> the tokens that are there, and what is borrowed.
 
 Base is supplied minus borrowed, and as such one balance: the underlying in the aToken. Borrowed is the supply of the
-debt tokens. https://aave.com/docs/aave-v3/smart-contracts/pool
+debt tokens. Other versions differ in the pool's struct alone. https://aave.com/docs/aave-v3/smart-contracts/pool
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
+from typing import ClassVar
 
 from pydantic import model_validator
 
 from indexer.adapters.base import Adapter, ContractAddress, Params
-from indexer.adapters.parts import ask_groups, balance_of, exactly_one, holding, token_in, unidentified
+from indexer.adapters.parts import Addresses, ask_groups, balance_of, exactly_one, holding, token_in, unidentified
 from indexer.model import NATIVE, Address, BlockRef, Bucket, Found, Holding, Status
 from indexer.reads.abi import interface
 from indexer.reads.plan import Answer, Ask, Failed, Plan, need
@@ -24,7 +25,9 @@ class AaveV3Params(Params):
     pool: ContractAddress | None = None
     """The market's `Pool` (the proxy that users supply to)."""
     data_provider: ContractAddress | None = None
-    """The market's `AaveProtocolDataProvider`, in place of the pool."""
+    """The market's protocol data provider, in place of the pool: also for forks whose pool has another struct."""
+    exclude: Addresses = ()
+    """Assets that are left out."""
 
     @model_validator(mode="after")
     def _one_source(self) -> AaveV3Params:
@@ -49,14 +52,18 @@ class AaveV3(Adapter[AaveV3Params]):
     version = 1
     counts = "Base: the underlying that lies in each reserve's aToken. Borrowed: the supply of its debt tokens."
     params = AaveV3Params
+    pool: ClassVar[str] = "aave_v3_pool"
+    """The interface of the pool."""
+    token_fields: ClassVar[slice] = slice(8, 11)
+    """Where aToken, stable and variable debt token stand in the pool's struct of a reserve."""
 
     def discover(
         self, params: AaveV3Params, known: Sequence[Found], from_block: int, at: BlockRef
     ) -> Plan[list[Found]]:
-        (listed,) = yield _list(params)
+        (listed,) = yield self._list(params)
         assets = _assets(params, need(listed))
-        answers = yield from ask_groups(_tokens(params, asset) for asset in assets)
-        reserves = [_reserve(params, asset, answer) for asset, (answer,) in zip(assets, answers, strict=True)]
+        answers = yield from ask_groups(self._tokens(params, asset) for asset in assets)
+        reserves = [self._reserve(params, asset, answer) for asset, (answer,) in zip(assets, answers, strict=True)]
         names = {item.key for item in known}
         new = [_found(reserve, at.number) for reserve in reserves if isinstance(reserve, Reserve)]
         return [item for item in new if item.key not in names]
@@ -65,47 +72,44 @@ class AaveV3(Adapter[AaveV3Params]):
         reserves = list(dict.fromkeys(map(_known, found)))
         assets = list(dict.fromkeys(reserve.asset for reserve in reserves))
         (listed,), *answers = yield from ask_groups(
-            [_list(params), *(_tokens(params, a) for a in assets), *map(_amounts, reserves)]
+            [self._list(params), *(self._tokens(params, a) for a in assets), *map(_amounts, reserves)]
         )
-        current = {a: _reserve(params, a, answer) for a, (answer,) in zip(assets, answers, strict=False)}
+        current = {a: self._reserve(params, a, answer) for a, (answer,) in zip(assets, answers, strict=False)}
         amounts = dict(zip(reserves, answers[len(assets) :], strict=True))
         here = _assets(params, need(listed))
         return [h for asset in here for h in _holdings(asset, current.get(asset, UNSEEN), amounts)]
+
+    def _list(self, params: AaveV3Params) -> list[Ask]:
+        if params.pool:
+            return [interface(self.pool).getReservesList(params.pool)]
+        if params.data_provider:
+            return [interface("aave_v3_data_provider").getAllReservesTokens(params.data_provider)]
+        return []
+
+    def _tokens(self, params: AaveV3Params, asset: Address) -> list[Ask]:
+        if params.pool:
+            return [interface(self.pool).getReserveData(params.pool, asset)]
+        if params.data_provider:
+            return [interface("aave_v3_data_provider").getReserveTokensAddresses(params.data_provider, asset)]
+        return []
+
+    def _reserve(self, params: AaveV3Params, asset: Address, answer: Answer) -> Reserve | Failed:
+        if isinstance(answer, Failed):
+            return answer
+        a_token, stable, variable = answer[self.token_fields] if params.pool else answer
+        underlying, claim = token_in(asset), token_in(a_token)
+        if isinstance(underlying, Failed) or isinstance(claim, Failed):
+            return Failed(Status.MALFORMED, "the market names no aToken for this asset")
+        return Reserve(underlying, claim, stable, variable)
 
 
 UNSEEN = Failed(Status.HELD, "a reserve of the market that was not found yet: discover first")
 
 
-def _list(params: AaveV3Params) -> list[Ask]:
-    if params.pool:
-        return [interface("aave_v3_pool").getReservesList(params.pool)]
-    if params.data_provider:
-        return [interface("aave_v3_data_provider").getAllReservesTokens(params.data_provider)]
-    return []
-
-
 def _assets(params: AaveV3Params, listed: Iterable[Answer]) -> list[Address]:
-    """The assets of a list of reserves, each once."""
-    return list(dict.fromkeys(Address(item if params.pool else item[1]) for item in listed))
-
-
-def _tokens(params: AaveV3Params, asset: Address) -> list[Ask]:
-    if params.pool:
-        return [interface("aave_v3_pool").getReserveData(params.pool, asset)]
-    if params.data_provider:
-        return [interface("aave_v3_data_provider").getReserveTokensAddresses(params.data_provider, asset)]
-    return []
-
-
-def _reserve(params: AaveV3Params, asset: Address, answer: Answer) -> Reserve | Failed:
-    """The tokens of an asset. The pool's answer is a struct in which they are fields 8, 9 and 10."""
-    if isinstance(answer, Failed):
-        return answer
-    a_token, stable, variable = answer[8:11] if params.pool else answer
-    underlying, claim = token_in(asset), token_in(a_token)
-    if isinstance(underlying, Failed) or isinstance(claim, Failed):
-        return Failed(Status.MALFORMED, "the market names no aToken for this asset")
-    return Reserve(underlying, claim, stable, variable)
+    """The assets of a list of reserves, each once, without those that are left out on purpose."""
+    assets = dict.fromkeys(Address(item if params.pool else item[1]) for item in listed)
+    return [asset for asset in assets if asset not in params.exclude]
 
 
 def _found(reserve: Reserve, block: int) -> Found:

@@ -6,13 +6,17 @@ stood at its block. Never finds more than a part at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from indexer.adapters.base import PART
-from indexer.adapters.pools import TokensOf, pool_data
+from indexer.adapters.floor import FloorAdapter, FloorParams
+from indexer.adapters.parts import ask_groups
+from indexer.adapters.pools import Pool, TokensOf, find_listed, pool_data, pool_holdings, pools_of, spread
 from indexer.errors import CallFailed
-from indexer.model import Address, Found
+from indexer.model import Address, BlockRef, Found, Holding
 from indexer.reads.abi import Function
 from indexer.reads.plan import Answer, Ask, Plan, address, uint
 
@@ -26,13 +30,15 @@ POOLS_LIMIT = 10_000_000
 class Numbered:
     """A factory's own list: `count` says how many pools it has, `item` which one stands at an index.
 
-    `tokens_of` asks pools for their tokens.
+    `tokens_of` asks pools for their tokens, `receipts_of` for those of their claims that are not the pools themselves.
+    The factory is the zero address where pools are listed one by one.
     """
 
     factory: Address
     count: Function
     item: Function
     tokens_of: TokensOf
+    receipts_of: Callable[[Sequence[Address]], Plan[dict[Address, Address]]] | None = None
 
     def find(self, known: Sequence[Found], block: int) -> Plan[list[Found]]:
         """The pools behind those known, with their tokens: a part of them where there are more than a part."""
@@ -49,7 +55,11 @@ class Numbered:
         answers = yield [self.item(self.factory, i) for i in indexes]
         pools = [address(answer) for answer in answers]
         tokens = yield from self.tokens_of(pools)
-        return [Found(str(i), block, pool_data(p, tokens[p], index=i)) for i, p in zip(indexes, pools, strict=True)]
+        receipts = (yield from self.receipts_of(pools)) if self.receipts_of else {}
+        return [
+            Found(str(i), block, pool_data(p, tokens[p], receipts.get(p), index=i))
+            for i, p in zip(indexes, pools, strict=True)
+        ]
 
     def length(self) -> Ask:
         """What asks the factory for its number of pools."""
@@ -73,3 +83,54 @@ def _checked(answer: Answer) -> int:
 
 def _next_index(found: Sequence[Found]) -> int:
     return 1 + max((int(item.data["index"]) for item in found if "index" in item.data), default=-1)
+
+
+P = TypeVar("P", bound=FloorParams)
+
+
+class NumberedPools(FloorAdapter[P]):
+    """A kind whose factories number their pools: left to say is how, and what a pool is asked for its amounts."""
+
+    @abstractmethod
+    def factory(self, params: P) -> Numbered:
+        """How the factory, or the listed pools, are asked."""
+
+    @abstractmethod
+    def asks(self, pool: Pool, params: P) -> list[Ask]:
+        """What asks for a pool's amounts: one answer with all of them, or one of each token."""
+
+    def discover(self, params: P, known: Sequence[Found], from_block: int, at: BlockRef) -> Plan[list[Found]]:
+        factory = self.factory(params)
+        if params.factory is None:
+            return (yield from find_listed(params.pools_listed, known, at.number, factory.tokens_of))
+        return (yield from factory.find(known, at.number))
+
+    def touched_by(self, params: P) -> Mapping[Address, tuple[Address, ...]]:
+        """A factory logs what it creates."""
+        return {params.factory: (params.factory,)} if params.factory else {}
+
+    def standing(self, params: P, found: Sequence[Found], at: BlockRef) -> Plan[list[Found]]:
+        (counted,) = yield [self.factory(params).length()]
+        count = stood(counted, found)
+        return [item for item in found if "index" in item.data and int(item.data["index"]) < count]
+
+    def read(self, params: P, found: Sequence[Found], at: BlockRef) -> Plan[list[Holding]]:
+        factory = self.factory(params)
+        chosen = (yield from self.above_floor(params, found, at)) if params.floor_usd else found
+        pools = yield from pools_of(chosen, params.pools_listed, factory.tokens_of)
+        length = [factory.length()] if params.factory and not params.floor_usd else []
+        counted, *answers = yield from ask_groups([length, *(self.asks(pool, params) for pool in pools)])
+        count = stood(counted[0], found) if counted else POOLS_LIMIT
+        standing = [(pool, answer) for pool, answer in zip(pools, answers, strict=True) if pool.index < count]
+        return params.counted(held for pool, answer in standing for held in self._holdings(pool, answer))
+
+    def _holdings(self, pool: Pool, answers: Sequence[Answer]) -> list[Holding]:
+        return pool_holdings(pool, self.amounts(pool, answers), self.receipt(pool))
+
+    def amounts(self, pool: Pool, answers: Sequence[Answer]) -> Sequence[Answer]:
+        """The amount of each of the pool's tokens, from what it was asked."""
+        return spread(pool, answers[0]) if len(answers) == 1 else answers
+
+    def receipt(self, pool: Pool) -> Address | None:
+        """The token that the pool issues as a claim on its tokens."""
+        return pool.address

@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import model_validator
-
-from indexer.adapters.base import Adapter, ContractAddress
+from indexer.adapters.floor import FloorAdapter, FloorParams
 from indexer.adapters.logged import Event, Logged, since
-from indexer.adapters.parts import Addresses, ask_groups, exactly_one
+from indexer.adapters.parts import Addresses, ask_groups
 from indexer.adapters.pools import (
-    PoolParams,
     balances_of,
     different_tokens,
     find_listed,
@@ -30,24 +27,17 @@ from indexer.reads.plan import Plan
 FEE_OF_EVERY_FACTORY = 3_000
 
 
-class UniswapV3Params(PoolParams):
+class UniswapV3Params(FloorParams):
     """A factory with all its pools, or a list of pools."""
 
-    factory: ContractAddress | None = None
-    """The factory: every pool it ever created is counted, found by its logs."""
     events: Literal["uniswap_v3", "algebra", "slipstream"] = "uniswap_v3"
     """How the factory announces a pool: as Uniswap V3 (PancakeSwap V3 too), Algebra (QuickSwap, Camelot), or
     Slipstream (Velodrome, Aerodrome)."""
     pools: Addresses = ()
     """The pools to count, in place of a factory."""
 
-    @model_validator(mode="after")
-    def _one_source(self) -> UniswapV3Params:
-        exactly_one(factory=self.factory, pools=self.pools)
-        return self
 
-
-class UniswapV3(Adapter[UniswapV3Params]):
+class UniswapV3(FloorAdapter[UniswapV3Params]):
     """The positions are NFTs, so that no token is a claim on a pool's balances."""
 
     kind = "uniswap_v3"
@@ -67,9 +57,15 @@ class UniswapV3(Adapter[UniswapV3Params]):
         """A factory logs what it creates."""
         return {params.factory: (params.factory,)} if params.factory else {}
 
+    def standing(self, params: UniswapV3Params, found: Sequence[Found], at: BlockRef) -> Plan[list[Found]]:
+        yield from ()
+        return since(found, at)
+
     def read(self, params: UniswapV3Params, found: Sequence[Found], at: BlockRef) -> Plan[list[Holding]]:
         factory = _factory(params)
-        pools = yield from pools_of(found if params.pools else since(found, at), params.pools)
+        choose = self.above_floor if params.floor_usd else self.standing
+        chosen = found if params.pools else (yield from choose(params, found, at))
+        pools = yield from pools_of(chosen, params.pools)
         probe, *answers = yield from ask_groups([[factory.probe] if factory else [], *map(balances_of, pools)])
         if factory:
             factory.check(probe[0], pools)
@@ -107,7 +103,7 @@ _FACTORIES: dict[str, Callable[[Address], Logged]] = {
 }
 
 
-def _found(values: tuple[Any, ...], block: int) -> Found:
+def _found(values: tuple[Any, ...], block: int) -> list[Found]:
     """The tokens stand first in all of these events, and the pool last."""
     token0, token1, *_, pool = values
-    return Found(pool, block, pool_data(pool, different_tokens((token0, token1))))
+    return [Found(pool, block, pool_data(pool, different_tokens((token0, token1))))]

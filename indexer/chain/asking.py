@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from indexer.chain.base import Replies, Request
-from indexer.chain.health import AUTH_BENCH_S, Member, Trouble
+from indexer.chain.health import AUTH_BENCH_S, TLS_BENCH_S, Member, Trouble
 from indexer.chain.limits import Clock
 from indexer.chain.need import Need, may_stay, own_failure
 from indexer.chain.verdicts import CORE_METHODS
@@ -43,7 +43,7 @@ class Asking:
         self.members = members
         self.numbers: OrderedDict[str, int] = OrderedDict()
         self.hedges = 0
-        self.last_failure = ""
+        self.last_failure = self.last_hint = ""
         self._chain_id, self._block_time_s, self._hedge = chain_id, block_time_s, hedge
         self._tell, self._clock, self._wall = on_trouble, clock, wall
         self._favourite: Member | None = None
@@ -92,7 +92,7 @@ class Asking:
         tasks = {first}
         try:
             done, _ = await asyncio.wait(tasks, timeout=delay_s)
-            second = None if done else self.pick(need, out | {member.label})
+            second = None if done or self._hedged_enough() else self.pick(need, out | {member.label})
             if second is not None and second.label != need.avoid:
                 self.hedges += 1
                 member.took(need.method, delay_s)
@@ -107,22 +107,25 @@ class Asking:
         known = member.latency(need.method)
         if not self._hedge or len(self.members) < 2 or known is None:
             return None
-        if self.hedges > 5 + HEDGE_SHARE * self._asked:
-            return None
-        return min(max(known.slow_s, HEDGE_LEAST_S), HEDGE_MOST_S)
+        return None if self._hedged_enough() else min(max(known.slow_s, HEDGE_LEAST_S), HEDGE_MOST_S)
+
+    def _hedged_enough(self) -> bool:
+        return self.hedges > 5 + HEDGE_SHARE * self._asked
 
     async def _exchange(self, member: Member, need: Need, out: set[str]) -> Replies | None:
-        reached = False
+        start: float | None = None
         try:
             if not member.verified:
                 await self._verify(member)
-            reached, start = True, self._clock()
+            start = self._clock()
             items = await self._mend(member, need, await member.endpoint.send(need.requests))
         except EndpointError as error:
             out.add(member.label)
             self._failed(member, error)
-            late = reached and need.heavy and error.verdict is Verdict.TIMEOUT
-            return Replies([error] * len(need.requests), member.label) if late else None
+            if start is None or error.verdict is not Verdict.TIMEOUT:
+                return None
+            member.timed_out(need.method, self._clock() - start)
+            return Replies([error] * len(need.requests), member.label) if need.heavy else None
         if member.answered(need.method, self._clock() - start):
             self._tell(Trouble(member.label, "recovered", "answers again"))
         self._favourite = member
@@ -169,10 +172,13 @@ class Asking:
         """Book a failure of the endpoint as a whole."""
         if "shut" in error.context:
             return
-        self.last_failure = f"{member.label}: {error.verdict} {error.message}"
+        self.last_failure, self.last_hint = f"{member.label}: {error.verdict} {error.message}", error.next_step
         if error.verdict is Verdict.QUOTA:
             member.shut(DAY_S - self._wall() % DAY_S, "its quota is used up until 00:00 UTC")
             self._tell(Trouble(member.label, "quota", error.message))
+        elif "tls" in error.context:
+            member.shut(TLS_BENCH_S, error.message)
+            self._tell(Trouble(member.label, "tls", f"{error.message}. {error.next_step}"))
         elif error.verdict is Verdict.AUTH and member.proven and "http" not in error.context:
             member.lacking(str(error.context.get("method")))
         elif error.verdict is Verdict.AUTH:

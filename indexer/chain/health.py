@@ -17,6 +17,8 @@ OPEN_FIRST_S, OPEN_MOST_S = 2.0, 300.0
 DISTRUST_FIRST_S, DISTRUST_MOST_S = 60.0, 3_600.0
 AUTH_BENCH_S = 3_600.0
 METHOD_BENCH_S = 600.0
+TIMEOUT_BENCH_S = 60.0
+TLS_BENCH_S = 300.0
 BEHIND_S = 30.0
 LATENCY_KEPT_S = 300.0
 COUNTED = frozenset({Verdict.SERVER, Verdict.TIMEOUT, Verdict.MALFORMED})
@@ -114,7 +116,7 @@ class Member:
         return bool(self._latency)
 
     def lacks(self, method: str) -> bool:
-        """Whether it lately refused the method as not offered. Not for ever: such refusals can be false."""
+        """Whether it lately refused the method, or never answered it. Not for ever: it may have been once only."""
         return self._lacks_until.get(method, 0.0) > self.clock()
 
     def latency(self, method: str) -> Latency | None:
@@ -137,6 +139,11 @@ class Member:
             self._latency[method] = Latency(seconds, seconds / 2, self.clock())
         else:
             known.add(seconds, self.clock())
+
+    def timed_out(self, method: str, seconds: float) -> None:
+        """It did not answer in time: others are asked first, so that not every request waits as long."""
+        self.took(method, seconds)
+        self._lacks_until[method] = max(self._lacks_until.get(method, 0.0), self.clock() + TIMEOUT_BENCH_S)
 
     def failed(self, verdict: Verdict) -> bool:
         """Count a failure of the endpoint as a whole; it must prove its chain anew. True where the breaker opens."""

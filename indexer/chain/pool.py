@@ -180,8 +180,27 @@ class Pool:
             found = ", ".join(f"{member.label}: {member.other_chain}" for member in members)
             return WrongChain(f"every endpoint serves another chain than {self.chain_id}", chain=self.name, found=found)
         return ChainUnavailable(
-            f"none of {len(members)} endpoints answers", chain=self.name, last=self._asking.last_failure or None
+            f"none of {len(members)} endpoints answers",
+            hint=self._asking.last_hint,
+            chain=self.name,
+            last=self._asking.last_failure or None,
         )
+
+
+class Elsewhere:
+    """A pool whose endpoint `avoid` is asked last: for a second opinion on what it said."""
+
+    def __init__(self, pool: Pool, avoid: str) -> None:
+        self.name, self.chain_id = pool.name, pool.chain_id
+        self._pool, self._avoid = pool, avoid
+
+    async def send(self, requests: Sequence[Request], *, avoid: str | None = None) -> Replies:
+        """As the pool; another endpoint to avoid goes before ours."""
+        return await self._pool.send(requests, avoid=avoid or self._avoid)
+
+    def distrust(self, endpoint: str, reason: str) -> None:
+        """As the pool."""
+        self._pool.distrust(endpoint, reason)
 
 
 def _result(state: RetryCallState) -> Any:

@@ -20,6 +20,18 @@ CEILING_BYTES = 64 * 2**20
 _STEP_BYTES = 2**20
 _MOST_MEMBERS = 16
 _BOMB_RATIO = 200
+_CERTIFICATE = {
+    9: "is not valid yet",
+    10: "has expired",
+    18: "is self-signed",
+    19: "is of an authority that is not trusted",
+    20: "is of an authority that is not trusted",
+    21: "comes without the intermediate certificates",
+    62: "is of another host",
+    64: "is of another address",
+}
+"""OpenSSL's verify codes (https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/) in words of our own: its texts
+name the host, which may be a secret."""
 _HEADERS = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
 
 
@@ -54,6 +66,8 @@ async def post(session: aiohttp.ClientSession, url: Secret, body: bytes, *, ceil
         trouble = error
     except TimeoutError:
         trouble = EndpointError("no whole answer in time", verdict=Verdict.TIMEOUT, endpoint=url.label)
+    except aiohttp.ClientSSLError as error:
+        trouble = _untrusted(error, url)
     except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError, OSError) as error:
         trouble = EndpointError(f"no connection: {_kind(error)}", verdict=Verdict.SERVER, endpoint=url.label)
     except (aiohttp.ClientError, ValueError) as error:
@@ -117,6 +131,17 @@ def _too_large(url: Secret, ceiling: int, received: int) -> EndpointError:
 
 def _broken(url: Secret, what: str) -> EndpointError:
     return EndpointError(what, verdict=Verdict.MALFORMED, endpoint=url.label)
+
+
+def _untrusted(error: aiohttp.ClientSSLError, url: Secret) -> EndpointError:
+    """No TLS, or not with whom the URL says. No retry mends that, nor is anything sent without."""
+    cause = getattr(error, "certificate_error", None)
+    if cause is None:
+        text, hint = "no TLS connection", "Does the endpoint speak http where its URL says https?"
+    else:
+        text = f"its TLS certificate {_CERTIFICATE.get(getattr(cause, 'verify_code', 0), 'cannot be trusted')}"
+        hint = "Renew the endpoint's certificate; for an authority of your own, set SSL_CERT_FILE to its certificate."
+    return EndpointError(text, verdict=Verdict.SERVER, endpoint=url.label, hint=hint, tls=_kind(error))
 
 
 def _kind(error: Exception) -> str:

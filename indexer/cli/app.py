@@ -20,9 +20,14 @@ VERBS = {
     "init": "Write a commented configuration that works.",
     "check": "Test configuration, endpoints, feeds and store; or read one protocol now.",
     "price": "Price one token by its oracles, now or in the past, and explain it.",
+    "protocols": "List and search the shipped catalog of protocols.",
     "run": "Follow the chains and store a snapshot of each protocol when it is due.",
     "backfill": "Fill past blocks with snapshots, coarse first, then finer.",
     "show": "Show a protocol's stored series, or one snapshot with every factor.",
+    "quality": "Show how far stored numbers can be believed, and the headline without what is suspect.",
+    "overlap": "Show what is counted twice, with whom, and what is left when each unit counts once.",
+    "flows": "Show what flowed in and out, and what else changed the value.",
+    "share": "Show each protocol's share of a category, a chain, or everything.",
     "status": "Show how far each chain and each protocol has come.",
 }
 """Every verb with its line in `tvl --help`. The verb `x` is the command `x` in `indexer.cli.x`."""

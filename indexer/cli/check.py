@@ -103,7 +103,7 @@ async def _look_at_chain(options: Options, chain: ChainProgram, due: list[Deploy
 
     started = time.perf_counter()
     async with open_chain(chain, options.log("warning")) as live:
-        taken = await take(chain, live.reader, await head_or_before(at, live), due, Known())
+        taken = await take(chain, live.reader, await head_or_before(at, live), due, Known(), clock=live.clock)
     ms = round((time.perf_counter() - started) * 1000)
     return Looked(taken.at, taken.snapshots, taken.calls, taken.requests, ms)
 

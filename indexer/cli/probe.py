@@ -46,7 +46,7 @@ async def probe_endpoint(chain: str, settings: ChainSettings, url: Secret) -> As
         async for finding in _questions(what, settings, endpoint.send):
             yield finding
     except EndpointError as error:
-        yield problem(what, str(error), _HINTS.get(error.verdict, _UNREACHABLE))
+        yield problem(what, str(error), error.next_step or _HINTS.get(error.verdict, _UNREACHABLE))
     finally:
         await endpoint.close()
 

@@ -103,3 +103,7 @@ def _say_hello(options: Options, program: Program, log: FilteringBoundLogger) ->
         chains=", ".join(program.chains),
         deployments=", ".join(deployment.key for deployment in program.deployments),
     )
+    for shared in program.shared_contracts():
+        log.warning(
+            "counted twice", chain=shared.chain, contract=shared.contract, first=shared.first, second=shared.second
+        )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sized
 
-from indexer.cli.finding import Finding, failed, fine, problem
+from indexer.cli.finding import Finding, failed, fine, note, problem
 from indexer.cli.options import Options
 from indexer.cli.probe import probe_endpoints
 from indexer.cli.text import amount_text, duration
 from indexer.errors import IndexerError
 from indexer.model import Address, BlockRef, Quote
+from indexer.pricing.chainlink import differences
 from indexer.reads.rounds import Failure, rounds
 from indexer.run.live import open_chain
 from indexer.run.program import ChainProgram, Program
@@ -18,12 +19,19 @@ from indexer.units import PRICE_DECIMALS
 
 async def findings_of_setup(options: Options) -> list[Finding]:
     """A finding for each thing that the program needs. Raises ConfigError where there is nothing to go by."""
+    options.log("warning")
     program = options.program()
     counted = f"{_count(program.chains, 'chain')}, {_count(program.deployments, 'deployment')}"
-    found = [fine(str(options.config_file()), counted)]
+    found = [fine(str(options.config_file()), counted), *_of_shared(program)]
     for chain in program.chains.values():
         found += [finding async for finding in _of_chain(options, program, chain)]
     return [*found, await _of_store(options, program)]
+
+
+def _of_shared(program: Program) -> list[Finding]:
+    """Contracts that two deployments count: allowed, and worth knowing."""
+    hint = "`tvl overlap` shows what it comes to. Leave the contract out of one of them, if it is not meant."
+    return [note(f"{one.chain} counted twice", str(one), hint) for one in program.shared_contracts()]
 
 
 async def _of_chain(options: Options, program: Program, chain: ChainProgram) -> AsyncIterator[Finding]:
@@ -35,10 +43,28 @@ async def _of_chain(options: Options, program: Program, chain: ChainProgram) -> 
     if not alive:
         return
     try:
-        for finding in await _of_prices(options, program, chain):
+        for finding in [*await _of_feeds(options, program, chain), *await _of_prices(options, program, chain)]:
             yield finding
     except IndexerError as error:
         yield failed(f"{chain.name} prices", error)
+
+
+async def _of_feeds(options: Options, program: Program, chain: ChainProgram) -> list[Finding]:
+    """What a feed that a route names says of itself, against its row: a note for each that differs."""
+    rows = {name: (feed.address, feed.decimals) for name, feed in program.settings.feeds.get(chain.name, {}).items()}
+    tokens = program.settings.tokens.get(chain.name, {}).values()
+    named = {route.get("feed") for token in tokens for route in token.routes}
+    used = {name: row for name, row in rows.items() if name in named}
+    if not used:
+        return []
+    async with open_chain(chain, options.log("warning")) as live:
+        told = (await rounds(live.reader, {"feeds": differences(used)}, await live.head()))["feeds"]
+    what = f"{chain.name} feeds"
+    if isinstance(told, Failure):
+        return [problem(what, told.reason)]
+    hint = "Compare its address with its provider's list; a `pair` in its row holds it while it says another."
+    agree = f"{len(used) - len(told)} of {_count(used, 'feed')} describe themselves as their rows do"
+    return [fine(what, agree), *(note(f"{chain.name} feed {name}", text, hint) for name, text in told.items())]
 
 
 async def _of_prices(options: Options, program: Program, chain: ChainProgram) -> list[Finding]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import click
 
 from indexer.cli import exact
+from indexer.cli.barsheet import Bars, bars_json
 from indexer.cli.table import FIRST_ROWS, Cell, echo_table, numbers, status_cell, words
 from indexer.cli.text import buckets_of, iso, total_usd, usd
 from indexer.errors import clean
@@ -27,10 +28,11 @@ def echo_series(series: Mapping[str, Series], everything: bool) -> None:
             click.echo(note, err=True)
 
 
-def echo_series_json(protocol: str, series: Mapping[str, Series]) -> None:
-    """One JSON document; each row with its blocks, and totals as exact decimal text."""
+def echo_series_json(protocol: str, series: Mapping[str, Series], timed: Bars) -> None:
+    """One JSON document; each row with its blocks, and totals as exact decimal text; bars where there are some."""
     told = [
         {"name": name, "lacking": dict(one.lacking), "points": [_row_json(row) for row in one.rows]}
+        | ({"bars": bars_json(timed[name])} if name in timed else {})
         for name, one in series.items()
     ]
     exact.echo_json({"protocol": protocol, "series": told})

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,8 +19,13 @@ from indexer.cli.lastgood import LastGood, of_snapshot
 from indexer.cli.options import Options, Verb
 from indexer.cli.table import echo_table, numbers, status_cell, words
 from indexer.cli.text import duration, short, total_usd
-from indexer.model import BlockRef, Bucket, Quote, Snapshot, Status
+from indexer.config.types import checksum
+from indexer.model import Address, BlockRef, Bucket, Quote, Snapshot, Status
 from indexer.store.base import ChainState, DeploymentRow, Point, Store
+
+if TYPE_CHECKING:
+    from indexer.config.schema import Settings
+    from indexer.pricing.guards import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,17 @@ class HeldPrice:
 
 
 @dataclass(frozen=True, slots=True)
+class ThinPrice:
+    """A token of which a chain's deployments together hold too much for the pool that prices it."""
+
+    chain: str
+    token: Address
+    symbol: str
+    deployments: int
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """Where a deployment stands: its last point, its snapshots counted by status, and its held prices."""
 
@@ -40,6 +57,7 @@ class Standing:
     last: Point | None
     counts: Counter[Status]
     held: Sequence[HeldPrice] = ()
+    newest: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,7 @@ class Report:
     now: int
     chains: list[ChainState]
     standings: list[Standing]
+    thin: list[ThinPrice]
 
 
 @click.command("status", cls=Verb)
@@ -71,6 +90,7 @@ def status(options: Options, as_json: bool) -> None:
     click.echo()
     _echo_standings(report)
     _echo_held_prices(report)
+    _echo_thin_prices(report)
 
 
 async def _report(options: Options) -> Report:
@@ -80,7 +100,24 @@ async def _report(options: Options) -> Report:
         rows = await store.deployments()
         names = dict.fromkeys([*settings.chains, *(row.chain for row in rows)])
         chains = [await store.chain_state(name) for name in names]
-        return Report(int(time.time()), chains, [await _standing(store, row) for row in rows])
+        standings = [await _standing(store, row) for row in rows]
+    return Report(int(time.time()), chains, standings, _thin_prices(settings, standings))
+
+
+def _thin_prices(settings: Settings, standings: Sequence[Standing]) -> list[ThinPrice]:
+    from indexer.cli.backing import heaps
+    from indexer.pricing.guards import GuardSettings
+
+    guards = GuardSettings.parse(settings.guards)
+    by_chain: dict[str, list[Snapshot]] = {}
+    for one in standings:
+        by_chain.setdefault(one.deployment.chain, []).extend([one.newest] if one.newest else [])
+    return [
+        ThinPrice(chain, token, heap.symbol, heap.deployments, finding)
+        for chain, newest in by_chain.items()
+        for token, heap in heaps(newest).items()
+        if (finding := heap.finding(guards))
+    ]
 
 
 async def _standing(store: Store, row: DeploymentRow) -> Standing:
@@ -91,7 +128,7 @@ async def _standing(store: Store, row: DeploymentRow) -> Standing:
     (last,) = await store.series(row.key, number, number)
     present = await store.present(row.key, 0, number)
     counts = Counter(status for _, status in present.values())
-    return Standing(row, last, counts, await _held_prices(store, row.chain, newest))
+    return Standing(row, last, counts, await _held_prices(store, row.chain, newest), newest)
 
 
 async def _held_prices(store: Store, chain: str, one: Snapshot) -> list[HeldPrice]:
@@ -152,6 +189,16 @@ def _echo_held_prices(report: Report) -> None:
         echo_table(words("chain", "token", "last good", "reason"), rows)
 
 
+def _echo_thin_prices(report: Report) -> None:
+    if report.thin:
+        click.echo()
+        click.secho("Held at prices with too little behind them", bold=True)
+        rows = [
+            [one.chain, one.symbol or short(one.token), str(one.deployments), one.finding.reason] for one in report.thin
+        ]
+        echo_table([*words("chain", "token"), *numbers("deployments"), *words("")], rows)
+
+
 def _json(report: Report) -> exact.Json:
     return {
         "now": report.now,
@@ -164,6 +211,17 @@ def _json(report: Report) -> exact.Json:
                 "requests": chain.requests,
             }
             for chain in report.chains
+        ],
+        "thin_prices": [
+            {
+                "chain": one.chain,
+                "token": checksum(one.token),
+                "symbol": one.symbol,
+                "deployments": one.deployments,
+                "reason": one.finding.reason,
+                "beyond_hold": one.finding.hold,
+            }
+            for one in report.thin
         ],
         "deployments": [_standing_json(one, report.now) for one in report.standings],
     }

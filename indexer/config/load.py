@@ -19,7 +19,8 @@ from pydantic import ValidationError
 
 from indexer.config.lines import Path as KeyPath
 from indexer.config.lines import line_numbers, line_of
-from indexer.config.schema import Settings
+from indexer.config.protocols import mistakes, selected
+from indexer.config.schema import Select, Settings
 from indexer.errors import ConfigError, clean
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
@@ -78,6 +79,7 @@ def load(file: Path, environ: Mapping[str, str] = os.environ) -> Draft:
             draft.add(_user_path(one["loc"]), _sentence(one))
         return draft
     _check_names(draft, draft.settings)
+    draft.settings = _with_selected(draft, draft.settings)
     return draft
 
 
@@ -148,6 +150,17 @@ def _check_names(draft: Draft, settings: Settings) -> None:
     for name, chain in settings.chains.items():
         if not chain.endpoints:
             draft.add(("chains", name), 'needs `endpoints`, such as ["https://…"]')
+
+
+def _with_selected(draft: Draft, settings: Settings) -> Settings:
+    """The settings with the deployments that they select from the catalog, behind their own."""
+    select = settings.select
+    if select == Select():
+        return settings
+    for mistake in mistakes(select, list(settings.chains)):
+        draft.add(("select", *mistake.path), str(mistake))
+    rows = selected(select, settings.chains, settings.protocols)
+    return settings.model_copy(update={"protocols": (*settings.protocols, *rows)})
 
 
 def _user_path(loc: Sequence[str | int]) -> KeyPath:

@@ -27,6 +27,12 @@ Url = Annotated[Secret, BeforeValidator(_secret)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 Symbol = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[^\s@#]+$")]
 
+PRICED = "priced"
+"""In place of a kind's `tokens`: every token that the configuration and the catalog price on the chain."""
+
+BITCOIN = Address("0x" + "bb" * 20)
+"""Bitcoin as a unit of account in routes: no contract, so that nobody can hold it."""
+
 DEPLOYMENT_KEYS = ("name", "chain", "kind", "category", "label", "first_block", "every")
 """Keys of a `[[protocols]]` entry that mean the same for every kind; all others are the kind's parameters."""
 
@@ -77,7 +83,9 @@ class ChainSettings(Model):
 
     `requests_per_second` is the most that each endpoint is asked; without it the pace is learned. `websocket` tells of
     new heads sooner than polling does, and is never believed. `ledger` turns answers from logs on or off; a balance is
-    believed once reads agreed with its logs for `ledger_proof_s` of block time.
+    believed once reads agreed with its logs for `ledger_proof_s` of block time. Of
+    `audit_one_in` snapshots whose blocks became final,
+    one is read again from another endpoint and compared; 0: none.
     """
 
     chain_id: int = Field(ge=1)
@@ -96,6 +104,7 @@ class ChainSettings(Model):
     ledger_proof_s: int = Field(3_600, ge=0)
     timeout_s: float = Field(30, gt=0)
     poll_s: float | None = Field(None, gt=0)
+    audit_one_in: int = Field(20, ge=0)
 
     @field_validator("block_time_s", mode="before")
     @classmethod
@@ -104,9 +113,13 @@ class ChainSettings(Model):
 
 
 class FeedSettings(Model):
-    """One price feed behind its proxy: how often it must answer, and how far it may stray before it does."""
+    """One price feed behind its proxy: how often it must answer, and how far it may stray before it does.
+
+    With a `pair` (such as `ETH / USD`) its description is read at every block, and it is held while it says another.
+    """
 
     address: ContractAddress
+    pair: str | None = Field(None, max_length=64)
     decimals: int = Field(8, ge=0, le=36)
     heartbeat_s: int = Field(gt=0)
     deviation_bps: int = Field(0, ge=0, le=10_000)
@@ -146,6 +159,21 @@ class DeploymentSettings(Model):
         return f"{self.name}@{self.chain}" + (f"#{self.label}" if self.label else "")
 
 
+class Select(Model):
+    """Which deployments of the shipped catalog are read, beside the `[[protocols]]` of the configuration.
+
+    A deployment is taken if its protocol, category or kind is named (or if only chains are), on those of the configured
+    chains that are named (all, by default). `except` leaves protocols out. Names may be `protocol`, `protocol@chain` or
+    `protocol@chain#label`.
+    """
+
+    protocols: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    chains: tuple[str, ...] = ()
+    except_: tuple[str, ...] = Field((), alias="except")
+
+
 class Settings(Model):
     """A whole configuration: chains, feeds and tokens by chain, and the deployments to read."""
 
@@ -154,4 +182,11 @@ class Settings(Model):
     feeds: dict[Name, dict[str, FeedSettings]] = Field(default_factory=dict)
     tokens: dict[Name, dict[Symbol, TokenSettings]] = Field(default_factory=dict)
     guards: dict[str, Any] = Field(default_factory=dict)
+    quality: dict[str, Any] = Field(default_factory=dict)
+    select: Select = Select()
     protocols: tuple[DeploymentSettings, ...] = ()
+
+    def priced(self, chain: str) -> list[Address]:
+        """The tokens of a chain that have a route to USD, in the order of their addresses."""
+        rows = self.tokens.get(chain, {}).values()
+        return sorted({row.address for row in rows if row.routes} - {BITCOIN})

@@ -47,6 +47,11 @@ class OracleParams(BaseModel):
         """The tokens whose prices the source is declared to need; others may show only when it is read."""
         return ()
 
+    @property
+    def abroad(self) -> tuple[tuple[str, Address], ...]:
+        """The chains and tokens of theirs whose prices the source needs."""
+        return ()
+
 
 class QuotedParams(OracleParams):
     """Parameters of a source that prices in USD, or in one other token."""
@@ -65,8 +70,10 @@ class Reading:
 
     `combine` turns the exact USD prices of the tokens in `of` (in that order; none for a USD feed) into the exact USD
     price of one whole token; it does not fall when a price rises. `tolerance` is the relative half-width the source
-    itself admits (deviation threshold, confidence), as a fraction of the price. `checks` are what the guards have to
-    judge. `problems` are reasons not to trust it (hold); `flags` are reasons to look.
+    itself admits (deviation threshold, confidence), as a fraction of the price. `depth` is what stands on the other
+    side of a market that gave the rate, in whole tokens of the one in `of`; None where the rate is no market's.
+    `checks` are what the guards have to judge. `problems` are reasons not to trust it (hold); `flags` are reasons to
+    look.
     """
 
     combine: Callable[[Sequence[Fraction]], Fraction]
@@ -75,6 +82,7 @@ class Reading:
     steps: tuple[Step, ...]
     label: str
     tolerance: Fraction = Fraction(0)
+    depth: Fraction | None = None
     checks: tuple[Check, ...] = ()
     problems: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()

@@ -6,14 +6,16 @@ https://docs.chain.link/data-feeds/api-reference
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 from pydantic import Field
 
+from indexer.errors import clean
 from indexer.model import Address, BlockRef, Step
 from indexer.pricing.base import ContractAddress, Oracle, Reading, scale_of, scaled
 from indexer.pricing.feeds import DeviatingParams, feed_reading
-from indexer.pricing.guards import Bounded, Check, Decimals, Described
+from indexer.pricing.guards import Bounded, Check, Decimals, Described, Phased
 from indexer.reads.abi import interface
 from indexer.reads.plan import Answer, Ask, Failed, Plan, address, need
 
@@ -47,6 +49,7 @@ class Chainlink(Oracle[ChainlinkParams]):
         bounds = yield from _aggregator_bounds(params, answer, scale)
         checks = (
             Decimals(scale, params.decimals),
+            Phased(round_id),
             *bounds,
             *(Described(need(text), params.pair or "") for text in described),
         )
@@ -63,6 +66,30 @@ class Chainlink(Oracle[ChainlinkParams]):
         ]
         scale = Decimals(step.decimals, params.decimals)
         return [feed_reading(self.label(params), params, one, params.tolerance, (scale,)) for one in steps]
+
+
+def differences(rows: Mapping[str, tuple[Address, int]]) -> Plan[dict[str, str]]:
+    """Feeds by the name and decimals they are configured with -> what each says otherwise; none where all is well.
+
+    One round of calls. Blanks, case and the marks between two tokens do not count in a name.
+    """
+    feed = interface("aggregator_v3")
+    answers = yield [ask(address) for address, _ in rows.values() for ask in (feed.description, feed.decimals)]
+    pairs = zip(answers[::2], answers[1::2], strict=True)
+    told = {name: _difference(name, rows[name][1], *said) for name, said in zip(rows, pairs, strict=True)}
+    return {name: sentence for name, sentence in told.items() if sentence}
+
+
+def _difference(name: str, decimals: int, described: Answer, scale: Answer) -> str:
+    failed = [answer.reason for answer in (described, scale) if isinstance(answer, Failed)]
+    if failed:
+        return f"does not describe itself: {failed[0]}"
+    told = [] if _letters(described) == _letters(name) else [f"describes itself as {clean(described, 64)!r}"]
+    return ", ".join([*told, *([f"has {scale} decimals, {decimals} configured"] if scale != decimals else [])])
+
+
+def _letters(text: str) -> str:
+    return "".join(char for char in text.casefold() if char.isalnum())
 
 
 ROUNDS_BACK = 16

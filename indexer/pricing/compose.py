@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 from typing import TypeAlias, TypeVar
 
 from indexer.errors import CallFailed, clean
@@ -16,7 +17,7 @@ from indexer.model import Address, BlockRef, Grade, Quote, Status, Step
 from indexer.pricing.base import Reading
 from indexer.pricing.gather import Outcome
 from indexer.pricing.guards import Diverging, GuardSettings, judge
-from indexer.units import UINT256_MAX, to_price
+from indexer.units import UINT256_MAX, USD_DECIMALS, to_price
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +104,28 @@ def _composed(reading: Reading, parts: Sequence[Priced]) -> Try:
         high=high * (1 + reading.tolerance),
         grade=max([reading.grade, *(part.grade for part in parts)]),
         route=_route(reading.label, [part.route for part in parts]),
-        steps=_once([*reading.steps, *(step for part in parts for step in part.steps)]),
+        steps=_once([*reading.steps, *_depth(reading, parts), *(step for part in parts for step in part.steps)]),
         flags=_once([*reading.flags, *(flag for part in parts for flag in part.flags)]),
     )
+
+
+DEPTH = "depth"
+"""Source of the step that says what stood behind a market's price: USD scaled by `USD_DECIMALS`, rounded down."""
+
+
+def depth_of(quote: Quote) -> Fraction | None:
+    """USD behind the thinnest market that a quote's price hangs on; None where it hangs on none."""
+    behind = [step for step in quote.steps if step.source.rpartition(":")[2] == DEPTH]
+    depths = [Fraction(step.answer, 10**step.decimals) for step in behind]
+    return min(depths, default=None)
+
+
+def _depth(reading: Reading, parts: Sequence[Priced]) -> list[Step]:
+    if reading.depth is None:
+        return []
+    (market, *_), (unit,) = reading.steps, parts
+    usd = floor(reading.depth * unit.price * 10**USD_DECIMALS)
+    return [Step(DEPTH, market.target, usd, USD_DECIMALS, market.updated_at)]
 
 
 def _route(label: str, parts: Sequence[str]) -> str:

@@ -9,13 +9,13 @@ from typing import Generic, TypeAlias, TypeVar
 
 from indexer.errors import CallFailed, IndexerError, clean
 from indexer.model import Address
-from indexer.reads.plan import Answer, Ask, Call, LogQuery, NativeBalance, Plan
+from indexer.reads.plan import Answer, Ask, Call, Elsewhere, LogQuery, NativeBalance, Plan
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 Outcome: TypeAlias = V | CallFailed
-Question: TypeAlias = tuple[Address, bytes, tuple[str, ...] | None] | NativeBalance | LogQuery
+Question: TypeAlias = tuple[Address, bytes, tuple[str, ...] | None] | NativeBalance | LogQuery | Elsewhere
 """An ask by its content. A call's goes with the types its answer is decoded to: bytes may be read in two ways."""
 
 

@@ -34,6 +34,10 @@ class GuardSettings:
     max_decimals: int = 36
     """Most decimals an answer may have: known sources have 8 or 18; more is a wrong contract."""
 
+    new_phase_rounds: int = 24
+    """How many rounds a feed's aggregator counts as new: look. A replaced one is where decimals and pairs go wrong; at
+    an update an hour this is a day, in which a fault would have shown."""
+
     sequencer_grace_s: int = 3_600
     """How long after an L2's sequencer is back its feeds stay held: the wait Chainlink's own example uses, in which
     late updates and liquidations land."""
@@ -59,6 +63,14 @@ class GuardSettings:
 
     min_cardinality: int = 2
     """Fewest observations a pool must keep for a time-weighted price: with one, the window cannot be what was asked."""
+
+    backing_flag_times: int = 10
+    """Value held at a pool's price over what stands on the pool's other side, so many times: look. Sound staking tokens
+    and dollars are held for ten times their largest pool, and no price of a pool says what such a heap would fetch."""
+
+    backing_hold_times: int = 1_000
+    """As above: hold. ezETH, sound on 2024-04-24, was worth 3.2 billion USD against a pool of 27 million, 118 times; a
+    billion of a token made up beside a pool of 100 dollars is ten million times."""
 
     divergence_flag_bps: int = 200
     """Two sources of one token apart by this much: look."""
@@ -233,6 +245,23 @@ class Described(Check):
 
 
 @dataclass(frozen=True, slots=True)
+class Phased(Check):
+    """A proxy's round id: the aggregator's place in its line (the phase), and that aggregator's own round below it.
+
+    Ids without a phase are of feeds without a proxy. https://docs.chain.link/data-feeds/historical-data
+    """
+
+    guard: ClassVar[str] = "phase"
+    round_id: int
+
+    def judge(self, at: BlockRef, settings: GuardSettings) -> Finding | None:
+        phase, own = divmod(self.round_id, 2**64)
+        if phase <= 1 or own > settings.new_phase_rounds:
+            return None
+        return self.flag(f"the aggregator of phase {phase} is new, this is its round {own}")
+
+
+@dataclass(frozen=True, slots=True)
 class SequencerUp(Check):
     """An L2's uptime feed: `answer` 0 is up, 1 is down, since `started_at` (0: no valid round)."""
 
@@ -339,6 +368,21 @@ class Deep(Check):
 
     def judge(self, at: BlockRef, settings: GuardSettings) -> Finding | None:
         return self.hold(f"depth {_text(self.depth)}, {_text(self.least)} needed") if self.depth < self.least else None
+
+
+@dataclass(frozen=True, slots=True)
+class Backed(Check):
+    """What is held of a token at the price of a pool, and what the pool has to pay for it with; both in USD."""
+
+    guard: ClassVar[str] = "backing"
+    held: Fraction
+    depth: Fraction
+
+    def judge(self, at: BlockRef, settings: GuardSettings) -> Finding | None:
+        if self.held <= self.depth * settings.backing_flag_times:
+            return None
+        reason = f"{_text(self.held, 2)} USD held at a price with {_text(self.depth, 2)} USD behind it"
+        return self.hold(reason) if self.held > self.depth * settings.backing_hold_times else self.flag(reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Route:
 
     @classmethod
     def parse(cls, table: Mapping[str, Any]) -> Route:
-        """A route of a configuration: `kind`, and the kind's parameters. Raises ConfigError."""
+        """A route of a configuration: `kind`, and the kind's parameters. Raises ConfigError, UnknownName."""
         kind, params = table.get("kind"), {key: value for key, value in table.items() if key != "kind"}
         if not isinstance(kind, str):
             raise ConfigError(f"a route needs a kind: one of {', '.join(registry.kinds())}")
@@ -65,6 +65,16 @@ class Router:
         self._sequencer = (sequencer, UPTIME) if sequencer else None
         _refuse_unpriced(self._routes)
         _refuse_cycles(self._routes)
+
+    @property
+    def guards(self) -> GuardSettings:
+        """The thresholds that its quotes stand under."""
+        return self._guards
+
+    @property
+    def routes(self) -> Mapping[Address, Sequence[Route]]:
+        """Every priced token with its routes, best first."""
+        return self._routes
 
     def plan(self, tokens: Iterable[Address], at: BlockRef) -> Plan[dict[Address, Quote]]:
         """Quotes of those of `tokens` that have a route; the others are absent. HELD where no route can be trusted."""

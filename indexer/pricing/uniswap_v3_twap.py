@@ -61,6 +61,7 @@ class UniswapV3Twap(Oracle[UniswapV3TwapParams]):
         root = Fraction(sqrt_price_x96(tick), Q96)
         raw_rate, raw_depth = (root**2, liquidity * root) if first else (1 / root**2, liquidity / root)
         rate = raw_rate * Fraction(10**decimals, 10**in_decimals)
+        depth = raw_depth / 10**in_decimals
         return Reading(
             combine=times(rate),
             of=params.of,
@@ -71,9 +72,10 @@ class UniswapV3Twap(Oracle[UniswapV3TwapParams]):
             ),
             label=self.kind,
             tolerance=ONE_TICK,
+            depth=depth,
             checks=(
                 Observed(uint(need(answers[4])[3])),
-                Deep(raw_depth / 10**in_decimals, params.min_depth),
+                Deep(depth, params.min_depth),
             ),
         )
 

@@ -16,13 +16,14 @@ from indexer.errors import EndpointError, Verdict
 from indexer.model import Address, BlockRef, Status
 from indexer.reads.multicall import Multicalls, NoOverride, Override
 from indexer.reads.pinned import Pinned
-from indexer.reads.plan import Answer, Ask, Failed, LogQuery, NativeBalance
+from indexer.reads.plan import Answer, Ask, Elsewhere, Failed, LogQuery, NativeBalance
 from indexer.reads.solo import ANSWER_BYTES, Question, Solo, bounded, fact
-from indexer.reads.source import Key, LogFetcher, Raw, Source, decoded, keys_of
+from indexer.reads.source import Key, Lender, LogFetcher, Raw, Source, decoded, keys_of
 from indexer.reads.tasks import both, together
 from indexer.reads.witness import Witness
 
 KEPT_APART = 4096
+_NO_STATE = frozenset({LogQuery, Elsewhere})
 
 BlockNumber = Literal["evm", "arbsys"]
 _NO_OVERRIDE = frozenset({Verdict.UNSUPPORTED, Verdict.REVERT, Verdict.SERVER, Verdict.MALFORMED})
@@ -51,7 +52,8 @@ class Reader:
     """One chain's state at any block.
 
     `multicall3` is None where the contract does not exist; `first_block` is the block it was deployed in.
-    `block_number` says how a contract learns its block's number on this chain. `logs` answers log queries.
+    `block_number` says how a contract learns its block's number on this chain. `logs` answers log queries, `lender`
+    for the prices of other chains.
     """
 
     def __init__(
@@ -62,18 +64,25 @@ class Reader:
         *,
         block_number: BlockNumber = "evm",
         logs: LogFetcher | None = None,
+        lender: Lender | None = None,
     ) -> None:
         arbsys = block_number == "arbsys"
         witness = Witness(transport.chain_id, multicall3, first_block, arbsys)
         self.transport = transport
         self.first_block = first_block
         self.logs = logs
+        self.lender = lender
         self._pinned = Pinned(transport)
         self._solo = Solo(self._pinned, witness)
         self._multicalls = Multicalls(self._pinned, witness, multicall3) if multicall3 else None
         self._apart: dict[Question, None] = {}
         self._override: Override | None = None
         self._no_override_until = -1
+
+    @property
+    def last_endpoint(self) -> str:
+        """The endpoint that answered last; empty before the first answer."""
+        return self._pinned.last_endpoint
 
     @property
     def sent(self) -> Sent:
@@ -100,13 +109,20 @@ class Reader:
 
     async def fetch(self, questions: Mapping[Key, Ask], at: BlockRef) -> Sequence[Raw]:
         """One raw answer a question, in order."""
-        if LogQuery not in set(map(type, questions)):
+        if _NO_STATE.isdisjoint(map(type, questions)):
             return await self._state(questions, at)
         queries = [ask for ask in questions.values() if isinstance(ask, LogQuery)]
-        states = {key: ask for key, ask in questions.items() if not isinstance(ask, LogQuery)}
-        raws, logs = await both(self._state(states, at), together(self._logs(query, at) for query in queries))
-        answers: dict[Key, Raw] = dict(zip([*states, *queries], [*raws, *logs], strict=True))
+        abroad = [ask for ask in questions.values() if isinstance(ask, Elsewhere)]
+        states = {key: ask for key, ask in questions.items() if type(ask) not in _NO_STATE}
+        others = both(together(self._logs(query, at) for query in queries), self._lent(abroad))
+        raws, (logs, lent) = await both(self._state(states, at), others)
+        answers: dict[Key, Raw] = dict(zip([*states, *queries, *abroad], [*raws, *logs, *lent], strict=True))
         return [answers[key] for key in questions]
+
+    async def _lent(self, asks: Sequence[Elsewhere]) -> Sequence[Raw]:
+        if self.lender is None:
+            return [Failed(Status.HELD, "this reader has no other chains")] * len(asks)
+        return await self.lender(asks) if asks else []
 
     async def _logs(self, query: LogQuery, at: BlockRef) -> Raw:
         if self.logs is None:

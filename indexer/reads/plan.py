@@ -1,4 +1,4 @@
-"""What a plan may ask and what it is sent: calls and log queries, answers and failures.
+"""What a plan may ask and what it is sent: calls, log queries and prices of other chains; answers and failures.
 
 A plan is a generator: it yields whole rounds of questions, is sent the answers in the same order, and returns its
 result. It does no I/O and cannot tell whether a node, a recording or a ledger answered.
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from indexer.errors import CallFailed
-from indexer.model import Address, Log, LogQuery, Status
+from indexer.model import Address, BlockRef, Log, LogQuery, Quote, Status
 
 if TYPE_CHECKING:
     from indexer.reads.abi import Function
@@ -20,7 +20,9 @@ __all__ = [
     "Answer",
     "Ask",
     "Call",
+    "Elsewhere",
     "Failed",
+    "Lent",
     "Log",
     "LogQuery",
     "NativeBalance",
@@ -51,6 +53,26 @@ class NativeBalance:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The price of a token on another chain, at that chain's last block at or before a time.
+
+    The same answer whenever it is asked: whoever gives it waits until that block is final.
+    """
+
+    chain: str
+    token: Address
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """The quote of a token on its own chain, and the block it is of."""
+
+    quote: Quote
+    at: BlockRef
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """An answer that is not one: no code (MISSING), a revert (HELD), bytes that are not the ABI's (MALFORMED)."""
 
@@ -58,9 +80,10 @@ class Failed:
     reason: str
 
 
-Ask: TypeAlias = Call | NativeBalance | LogQuery
+Ask: TypeAlias = Call | NativeBalance | LogQuery | Elsewhere
 Answer: TypeAlias = Any
-"""What `Function.decode` gives for a Call, int for a NativeBalance, list[Log] for a LogQuery, or `Failed`."""
+"""What `Function.decode` gives for a Call, int for a NativeBalance, list[Log] for a LogQuery, Lent for an Elsewhere; or
+`Failed`."""
 
 T = TypeVar("T")
 Plan: TypeAlias = Generator[Sequence[Ask], Sequence[Answer], T]

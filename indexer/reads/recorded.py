@@ -19,7 +19,7 @@ import orjson
 
 from indexer.errors import Permanent
 from indexer.model import Address, BlockRef, Hash, Status
-from indexer.reads.plan import Ask, Call, Failed, Log, LogQuery, NativeBalance
+from indexer.reads.plan import Ask, Call, Failed, Lent, Log, LogQuery, NativeBalance
 from indexer.reads.source import Key, Raw, Source
 
 FORMAT = 1
@@ -112,6 +112,8 @@ def _answer_to_json(raw: Raw) -> Json:
         return {"answer": _hex(raw)}
     if isinstance(raw, int):
         return {"answer": str(raw)}
+    if isinstance(raw, Lent):
+        raise TypeError("a recording is of one chain: the price of another has no place in it")
     return {"answer": [{**asdict(log), "data": _hex(log.data)} for log in raw]}
 
 

@@ -10,16 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from indexer.model import Address, BlockRef
-from indexer.reads.plan import Answer, Ask, Call, Failed, Log, LogQuery, NativeBalance
+from indexer.reads.plan import Answer, Ask, Call, Elsewhere, Failed, Lent, Log, LogQuery, NativeBalance
 
 CallKey: TypeAlias = tuple[Address, bytes]
 """Target and calldata: what makes two calls the same question."""
 
-Key: TypeAlias = CallKey | NativeBalance | LogQuery
+Key: TypeAlias = CallKey | NativeBalance | LogQuery | Elsewhere
 """What makes two asks the same question: of a call its key, else the ask itself."""
 
-Raw: TypeAlias = bytes | int | list[Log] | Failed
-"""An answer as it came: a call's bytes, a native balance in wei, logs; or Failed."""
+Raw: TypeAlias = bytes | int | list[Log] | Lent | Failed
+"""An answer as it came: a call's bytes, a native balance in wei, logs, a price of another chain; or Failed."""
 
 
 class Source(Protocol):
@@ -36,13 +36,20 @@ class LogFetcher(Protocol):
         """The logs of a query whose range ends at `at` or before, in chain order, on the chain of `at`."""
 
 
+class Lender(Protocol):
+    """Answers for the prices of other chains."""
+
+    async def __call__(self, asks: Sequence[Elsewhere]) -> Sequence[Lent | Failed]:
+        """One answer an ask, in order. Raises Transient where a chain cannot say yet."""
+
+
 def keys_of(asks: Iterable[Ask]) -> list[Key]:
     """The key of each ask. Raises TypeError for what is no ask."""
     return [(ask.target, ask.data) if type(ask) is Call else _other_key(ask) for ask in asks]
 
 
-def _other_key(ask: Any) -> NativeBalance | LogQuery:
-    if isinstance(ask, NativeBalance | LogQuery):
+def _other_key(ask: Any) -> NativeBalance | LogQuery | Elsewhere:
+    if isinstance(ask, NativeBalance | LogQuery | Elsewhere):
         return ask
     raise TypeError(f"a plan asked {type(ask).__name__}, which is no question")
 

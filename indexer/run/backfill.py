@@ -7,7 +7,7 @@ daemon, so that both give the same rows, and may run beside it on the same store
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from time import perf_counter
@@ -17,7 +17,8 @@ from structlog.typing import FilteringBoundLogger
 
 from indexer.config.types import Cadence
 from indexer.errors import ChainUnavailable, WrongFork
-from indexer.model import BlockRef, Status
+from indexer.model import BlockRef, Found, Status
+from indexer.reads.batch import Counted
 from indexer.run.by_logs import Costs, fill_ranges, range_blocks, ranges, timed_requests
 from indexer.run.grid import Span, block_at, coarse_first, points
 from indexer.run.live import LiveChain
@@ -102,7 +103,7 @@ async def measured(job: Job, known: Known) -> Costs | None:
     if at is None:
         return None
     due = [d for d in job.deployments if d.first_block <= at.number]
-    await take(job.live.program, ledger, at, due, known)
+    await take(job.live.program, ledger, at, due, known, clock=job.live.clock)
     read = job.live.pool.stats.http - before
     return Costs(read, timed_requests(ledger, read))
 
@@ -118,7 +119,7 @@ async def _cost(job: Job, point: int, known: Known) -> tuple[int, int]:
     at = await block_at(point, job.cadence, job.live.clock)
     if at is None:
         return 0, job.live.pool.stats.http - before
-    taken = await take(job.live.program, job.live.reader, at, job.deployments, known)
+    taken = await take(job.live.program, job.live.reader, at, job.deployments, known, clock=job.live.clock)
     known.learn(taken)
     return taken.calls, job.live.pool.stats.http - before
 
@@ -218,14 +219,19 @@ class _Filler:
         if not due:
             return None
         started = perf_counter()
-        taken = await self._take(at, due)
+        taken = await self.take(self.live.reader, at, due)
         await self.store.commit(taken.commit(Commit(self.job.live.program.name, final=True)))
         self.finished(taken)
         log_snapshots(self.log, taken, perf_counter() - started)
         return taken
 
-    async def _take(self, at: BlockRef, due: Sequence[Deployment]) -> Taken:
+    async def take(self, source: Counted, at: BlockRef, due: Sequence[Deployment]) -> Taken:
+        """Read these deployments at a final block. Endpoints that see it on a fork do not agree: ChainUnavailable."""
+        live = self.live
         try:
-            return await take(self.job.live.program, self.job.live.reader, at, due, self.known)
+            return await take(live.program, source, at, due, self.known, clock=live.clock, keep=self._keep_found)
         except WrongFork as error:
             raise ChainUnavailable(f"endpoints do not agree on a final block: {error}", block=at.number) from error
+
+    async def _keep_found(self, found: Mapping[str, Sequence[Found]]) -> None:
+        await self.store.commit(Commit(self.job.live.program.name, found=found))

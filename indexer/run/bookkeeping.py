@@ -61,12 +61,9 @@ class Bookkeeper:
         for key, flows in self.flowing.flows(moved).items():
             self._flows.setdefault(key, []).extend(flows)
 
-    def learn(self, taken: Taken) -> None:
-        """Know the places of new snapshots."""
+    def commit(self, commit: Commit, taken: Taken) -> Commit:
+        """The commit of what was taken at the ledger's tip, with all that came and went up to there."""
         self.flowing.learn(taken.snapshots, self.ledger)
-
-    def commit(self, commit: Commit) -> Commit:
-        """The commit with all that came and went up to the ledger's tip."""
         flows, self._flows = self._flows, {}
         return replace(commit, flows=flows, covered=self.flowing.covered(self.ledger))
 

@@ -16,12 +16,13 @@ from typing import Protocol, TypeVar
 from indexer.chain.blocks import headers
 from indexer.errors import ChainUnavailable, WrongFork
 from indexer.model import BlockRef, Flow
+from indexer.reads.batch import Counted
 from indexer.reads.ledger.audit import prove
 from indexer.reads.ledger.ledger import Ledger
 from indexer.run.flows import Flowing
 from indexer.run.live import LiveChain
 from indexer.run.program import Deployment
-from indexer.run.snapshot import Known, Taken, take
+from indexer.run.snapshot import Taken
 from indexer.store.base import Commit, Store
 
 T = TypeVar("T")
@@ -42,14 +43,14 @@ class Filling(Protocol):
     @property
     def store(self) -> Store: ...
 
-    @property
-    def known(self) -> Known: ...
-
     def due(self, number: int) -> Sequence[Deployment]:
         """The deployments that lack this block."""
 
     def finished(self, taken: Taken) -> None:
         """What is committed need not be read again."""
+
+    async def take(self, source: Counted, at: BlockRef, due: Sequence[Deployment]) -> Taken:
+        """Read these deployments at a final block."""
 
     async def patiently(self, act: Callable[[], Awaitable[T]]) -> T:
         """Do it, waiting for endpoints that are away."""
@@ -168,7 +169,7 @@ class _Range:
         seed, *rest = self.blocks.values()
         ledger.kept = len(self.blocks)
         here = [d for d in live.program.deployments if d.first_block <= seed.number and d in self._wanted()]
-        taken = await self.work.patiently(lambda: _taken(live, ledger, seed, here, self.work.known))
+        taken = await self.work.patiently(lambda: self.work.take(ledger, seed, here))
         self.flowing.learn(taken.snapshots, ledger)
         moved = await self.work.patiently(lambda: _final(ledger.follow(rest)))
         await self.work.patiently(lambda: _final(prove(ledger, self.blocks[last])))
@@ -185,7 +186,7 @@ class _Range:
 
     async def _take(self, ledger: Ledger, number: int) -> Taken:
         work, at = self.work, self.blocks[number]
-        return await work.patiently(lambda: _taken(work.live, ledger, at, work.due(number), work.known))
+        return await work.patiently(lambda: work.take(ledger, at, work.due(number)))
 
     async def _commit(self, some: Sequence[Taken], commit: Commit) -> None:
         """Several points in one transaction."""
@@ -198,10 +199,6 @@ class _Range:
 
     def _progress(self) -> Commit:
         return Commit(self.work.live.program.name, final=True)
-
-
-async def _taken(live: LiveChain, ledger: Ledger, at: BlockRef, due: Sequence[Deployment], known: Known) -> Taken:
-    return await _final(take(live.program, ledger, at, due, known))
 
 
 async def _final(act: Awaitable[T]) -> T:

@@ -7,7 +7,7 @@ so that whatever ends the process, the next start goes on behind the last block 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
@@ -18,14 +18,15 @@ from structlog.typing import FilteringBoundLogger
 
 from indexer.chain.follower import Advanced, Finalized, Reorged
 from indexer.errors import Permanent, Transient, WrongFork
-from indexer.model import BlockRef
+from indexer.model import BlockRef, Found
 from indexer.reads.ledger.audit import Difference
+from indexer.run.audit import Auditor
 from indexer.run.bookkeeping import Bookkeeper
 from indexer.run.live import LiveChain, open_chain
 from indexer.run.patience import patiently
 from indexer.run.program import ChainProgram, Deployment, Program
 from indexer.run.report import log_snapshots
-from indexer.run.snapshot import Known, take
+from indexer.run.snapshot import Known, Taken, take
 from indexer.store.base import Commit, Store
 
 T = TypeVar("T")
@@ -64,6 +65,7 @@ class ChainDaemon:
         self.known = Known()
         self.last: BlockRef | None = None
         self.books: Bookkeeper | None = None
+        self.auditor = Auditor(live, store, log, live.program.settings.audit_one_in)
 
     async def run(self) -> None:
         """Go on where the store stands. A block that left the chain while it was read sends us back to the store."""
@@ -104,7 +106,7 @@ class ChainDaemon:
                 self.last = ancestor
                 await self._advance(new, ancestor)
             case Finalized(block):
-                await self._commit(Commit(self.chain.name, finalized=block))
+                await self._finalize(block)
                 await self._audit(block)
 
     async def _advance(self, blocks: Sequence[BlockRef], ancestor: BlockRef | None = None) -> None:
@@ -122,6 +124,12 @@ class ChainDaemon:
         if waiting or ancestor:
             await self._commit(self._progress(waiting, ancestor))
 
+    async def _finalize(self, block: BlockRef) -> None:
+        """Commit finality, together with what an audit of the blocks that it passed put right."""
+        audit = await self.auditor.audit(block, self.known)
+        progress = Commit(self.chain.name, finalized=block, audited=audit.compared)
+        await self._commit(replace(progress, snapshots=audit.corrected, replace=bool(audit.corrected)))
+
     async def _due(self, block: BlockRef) -> list[Deployment]:
         parent = self.last
         if parent is None:
@@ -136,17 +144,15 @@ class ChainDaemon:
         self, at: BlockRef, due: Sequence[Deployment], heads: Sequence[BlockRef], ancestor: BlockRef | None
     ) -> None:
         started, http = perf_counter(), self.live.pool.stats.http
-        books = self.books
-        if books:
-            await self._patiently(books.catch_up)
-        source = books.ledger if books else self.live.reader
-        taken = await self._patiently(lambda: take(self.chain, source, at, due, self.known))
+        if self.books:
+            await self._patiently(self.books.catch_up)
+        taken = await self._patiently(lambda: self._take(at, due))
+        self.auditor.note(at)
         commit = taken.commit(self._progress(heads, ancestor))
-        if books:
-            books.learn(taken)
-            commit = books.commit(commit)
-        requests = self.live.pool.stats.http - http
-        await self._commit(replace(commit, requests=requests))
+        if self.books:
+            commit = self.books.commit(commit, taken)
+        requests, traffic = self.live.pool.stats.http - http, dict(self.live.pool.stats.requests)
+        await self._commit(replace(commit, requests=requests, calls=taken.calls, traffic=traffic))
         self.known.learn(taken)
         log_snapshots(self.log, taken, perf_counter() - started, requests)
         await self._audit()
@@ -175,8 +181,8 @@ class ChainDaemon:
             due = [d for d, blocks in present if at is not None and blocks.get(number, (None,))[0] == at.hash]
             if at is not None and due:
                 with suppress(WrongFork):  # its snapshots end with its fork
-                    taken = await self._patiently(partial(take, self.chain, books.ledger, at, due, self.known))
-                    await self._commit(taken.commit(Commit(self.chain.name, corrects=True)))
+                    taken = await self._patiently(partial(self._take, at, due))
+                    await self._commit(taken.commit(Commit(self.chain.name, replace=True)))
 
     def _progress(self, heads: Sequence[BlockRef], ancestor: BlockRef | None) -> Commit:
         """The part of a commit that says how far we are."""
@@ -187,9 +193,18 @@ class ChainDaemon:
     async def _first_points(self) -> None:
         """On an empty store, the last points that were due, so that there is something to see at once."""
         for at, due in await self.live.last_due(self.chain.deployments):
-            taken = await take(self.chain, self.live.reader, at, due, self.known)
+            taken = await self._take(at, due)
+            self.auditor.note(at)
             await self._commit(taken.commit(Commit(self.chain.name)))
             self.known.learn(taken)
+
+    async def _take(self, at: BlockRef, due: Sequence[Deployment]) -> Taken:
+        source = self.books.ledger if self.books else self.live.reader
+        return await take(self.chain, source, at, due, self.known, clock=self.live.clock, keep=self._keep_found)
+
+    async def _keep_found(self, found: Mapping[str, Sequence[Found]]) -> None:
+        """What a large discovery found so far: a later start goes on from there."""
+        await self._commit(Commit(self.chain.name, found=found))
 
     async def _commit(self, commit: Commit) -> None:
         await self._patiently(lambda: self.store.commit(commit))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 
 from structlog.typing import FilteringBoundLogger
 
+from indexer.chain.base import Transport
 from indexer.chain.block_logs import BlockLogs
 from indexer.chain.blocks import header
 from indexer.chain.clock import Clock
 from indexer.chain.follower import Follower
 from indexer.chain.health import Trouble
 from indexer.chain.logs import LogReader
-from indexer.chain.pool import Pool
+from indexer.chain.pool import Elsewhere, Pool
 from indexer.chain.wake import NewHeads
 from indexer.config.schema import ChainSettings
 from indexer.errors import ChainUnavailable, Transient, WrongFork
@@ -22,6 +23,8 @@ from indexer.model import Address, BlockRef
 from indexer.reads.batch import Reader
 from indexer.reads.ledger.ledger import Ledger
 from indexer.reads.ledger.rules import Surroundings
+from indexer.reads.source import Lender
+from indexer.run.abroad import Abroad
 from indexer.run.grid import last_due
 from indexer.run.program import ChainProgram, Deployment
 
@@ -80,6 +83,21 @@ class LiveChain:
         async with NewHeads(url, on_trouble=lambda text: self.log.warning("websocket trouble", text=text)) as heads:
             yield heads
 
+    @property
+    def endpoint(self) -> str:
+        """The label of the first endpoint."""
+        return self.pool.health()[0].endpoint
+
+    def reader_elsewhere(self, endpoint: str) -> Reader:
+        """A reader that asks the other endpoints first, if there are any."""
+        return _reader(self.program.settings, Elsewhere(self.pool, endpoint), self.reader.lender)
+
+    def alone(self, place: int) -> AbstractAsyncContextManager[LiveChain]:
+        """The same chain as one endpoint, by its place in the configuration, shows it."""
+        settings = self.program.settings
+        one = settings.model_copy(update={"endpoints": (settings.endpoints[place],)})
+        return open_chain(replace(self.program, settings=one), self.log)
+
     def follower(self, known: Sequence[BlockRef], finalized: BlockRef | None, wake: NewHeads | None) -> Follower:
         """Goes on behind the `known` blocks."""
         settings = self.program.settings
@@ -114,8 +132,7 @@ class LiveChain:
 async def open_chain(program: ChainProgram, log: FilteringBoundLogger) -> AsyncIterator[LiveChain]:
     """Connect to a chain's endpoints; they are asked when they are needed, not now."""
     settings = program.settings
-    multicall = settings.multicall3
-    async with Pool(
+    pool = Pool(
         program.name,
         settings.chain_id,
         settings.endpoints,
@@ -123,15 +140,22 @@ async def open_chain(program: ChainProgram, log: FilteringBoundLogger) -> AsyncI
         units_per_s=settings.requests_per_second,
         block_time_s=settings.block_time_s,
         on_trouble=_teller(log),
-    ) as pool:
-        reader = Reader(
-            pool,
-            multicall.address if multicall else None,
-            multicall.first_block if multicall else 0,
-            block_number=settings.block_number,
-            logs=LogReader(pool).fetch,
-        )
-        yield LiveChain(program, pool, reader, Clock(pool), log)
+    )
+    async with pool, AsyncExitStack() as lenders:
+        abroad = Abroad(lambda chain: open_chain(program.others[chain], log.bind(chain=chain)), lenders)
+        yield LiveChain(program, pool, _reader(settings, pool, abroad.lend), Clock(pool), log)
+
+
+def _reader(settings: ChainSettings, transport: Transport, lender: Lender | None = None) -> Reader:
+    multicall = settings.multicall3
+    return Reader(
+        transport,
+        multicall.address if multicall else None,
+        multicall.first_block if multicall else 0,
+        block_number=settings.block_number,
+        logs=LogReader(transport).fetch,
+        lender=lender,
+    )
 
 
 def _teller(log: FilteringBoundLogger) -> Callable[[Trouble], None]:

@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from indexer.adapters.base import Adapter, Params
 from indexer.adapters.registry import ParamErrors, adapter, parse_params
 from indexer.config.load import Draft, load
-from indexer.config.schema import ChainSettings, DeploymentSettings, FeedSettings, Settings
+from indexer.config.schema import PRICED, ChainSettings, DeploymentSettings, FeedSettings, Settings
 from indexer.config.types import Cadence
 from indexer.errors import ConfigError, UnknownName
 from indexer.model import NATIVE, Address, Token
 from indexer.pricing.guards import GuardSettings
 from indexer.pricing.router import Route, Router
+from indexer.run.abroad import broken_loans
 from indexer.store.base import DeploymentRow
+from indexer.valuation.rules import NAMES
+from indexer.valuation.shared import Listing, SharedContract, shared_contracts
+from indexer.valuation.verdicts import QualitySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +60,14 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class ChainProgram:
-    """One chain: where to ask, what to read, how to price."""
+    """One chain: where to ask, what to read, how to price. `others` are all chains, for prices that come from them."""
 
     name: str
     settings: ChainSettings
     deployments: tuple[Deployment, ...]
     router: Router
     native: Token
+    others: Mapping[str, ChainProgram] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,13 @@ class Program:
     def deployments(self) -> list[Deployment]:
         """Every deployment of every chain."""
         return [deployment for chain in self.chains.values() for deployment in chain.deployments]
+
+    def shared_contracts(self) -> list[SharedContract]:
+        """Contracts whose holdings two deployments count, as far as the configuration tells."""
+        return shared_contracts(
+            Listing(deployment.key, deployment.chain, deployment.params.model_dump(mode="json"))
+            for deployment in self.deployments
+        )
 
     def select(self, names: Sequence[str]) -> list[Deployment]:
         """The deployments of the protocols (or deployment keys) named; all if none is. Raises UnknownName."""
@@ -98,16 +110,21 @@ def load_program(file: Path) -> Program:
 def assemble(draft: Draft, settings: Settings) -> Program:
     """The program of settings that have a shape. Raises ConfigError with every problem, old and new."""
     deployments = [d for i, row in enumerate(settings.protocols) if (d := _deployment(draft, settings, i, row))]
-    chains = {
+    chains: dict[str, ChainProgram] = {}
+    chains |= {
         name: ChainProgram(
             name=name,
             settings=chain,
             deployments=tuple(d for d in deployments if d.chain == name),
             router=_router(draft, settings, name),
             native=Token(NATIVE, chain.native.symbol, chain.native.decimals),
+            others=chains,
         )
         for name, chain in settings.chains.items()
     }
+    for chain, problem in broken_loans({name: one.router for name, one in chains.items()}):
+        draft.add(("tokens", chain), problem)
+    _check_quality(draft, settings)
     draft.checked()
     return Program(settings, draft.file.parent, chains)
 
@@ -116,7 +133,7 @@ def _deployment(draft: Draft, settings: Settings, index: int, row: DeploymentSet
     where = ("protocols", index)
     try:
         kind = adapter(row.kind)
-        params = parse_params(row.kind, row.params)
+        params = parse_params(row.kind, _listed(settings, row))
     except UnknownName as error:
         draft.add((*where, "kind"), str(error))
         return None
@@ -138,6 +155,13 @@ def _deployment(draft: Draft, settings: Settings, index: int, row: DeploymentSet
     )
 
 
+def _listed(settings: Settings, row: DeploymentSettings) -> Mapping[str, Any]:
+    """The parameters, with every token that is priced where the row says so in one word."""
+    if row.params.get("tokens") != PRICED:
+        return row.params
+    return {**row.params, "tokens": settings.priced(row.chain)}
+
+
 def _router(draft: Draft, settings: Settings, chain: str) -> Router:
     """The chain's prices. A circle or a token without an end is a problem of the chain's tokens."""
     tokens = settings.tokens.get(chain, {})
@@ -148,26 +172,43 @@ def _router(draft: Draft, settings: Settings, chain: str) -> Router:
     for symbol, token in tokens.items():
         for i, table in enumerate(token.routes):
             try:
-                route = Route.parse(_resolved(table, symbols, feeds))
-            except ConfigError as error:
+                route = Route.parse(_resolved(_of_other_chain(table, settings), symbols, feeds))
+            except (ConfigError, UnknownName) as error:
                 draft.add(("tokens", chain, symbol, "routes", i), error.message)
                 whole = False
             else:
                 routes.setdefault(token.address, []).append(route)
     sequencer = settings.chains[chain].sequencer_feed
     try:
-        return Router(routes if whole else {}, _guards(draft, settings), sequencer.address if sequencer else None)
+        guards = _guards(draft, settings, settings.chains[chain])
+        return Router(routes if whole else {}, guards, sequencer.address if sequencer else None)
     except ConfigError as error:
         draft.add(("tokens", chain), error.message)
         return Router({})
 
 
-def _guards(draft: Draft, settings: Settings) -> GuardSettings:
+def _guards(draft: Draft, settings: Settings, chain: ChainSettings) -> GuardSettings:
+    """The chain's guards: its row's grace for the sequencer stands where `[guards]` says none."""
+    own = {"sequencer_grace_s": chain.sequencer_feed.grace_s} if chain.sequencer_feed else {}
     try:
-        return GuardSettings.parse(settings.guards)
+        return GuardSettings.parse(own | settings.guards)
     except ConfigError as error:
         draft.add(("guards",), error.message)
         return GuardSettings()
+
+
+def _of_other_chain(table: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
+    """A route to another chain's token, with its symbol there as its address."""
+    chain, symbol = table.get("chain"), table.get("token")
+    rows = settings.tokens.get(chain, {}) if isinstance(chain, str) else {}
+    return {**table, "token": rows[symbol].address} if isinstance(symbol, str) and symbol in rows else table
+
+
+def _check_quality(draft: Draft, settings: Settings) -> None:
+    try:
+        QualitySettings.parse(settings.quality, NAMES)
+    except ConfigError as error:
+        draft.add(("quality",), error.message)
 
 
 def _resolved(table: Mapping[str, Any], symbols: Mapping[str, Address], feeds: Mapping[str, FeedSettings]) -> Any:

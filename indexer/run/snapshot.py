@@ -6,19 +6,25 @@ Nothing here depends on earlier blocks but what they discovered.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from indexer.adapters.base import PART
 from indexer.adapters.metadata import token_metadata
+from indexer.chain.clock import Clock
 from indexer.errors import CallFailed, EndpointError, Verdict
 from indexer.model import Address, BlockRef, Found, Holding, Quote, Snapshot, Status, Token
 from indexer.pricing.gather import gather
+from indexer.pricing.guards import GuardSettings
 from indexer.reads.batch import Counted
 from indexer.reads.plan import Plan
 from indexer.reads.rounds import Failure, Session
+from indexer.run.floor import Keep, Surveyor, floor_of, keep_nothing, left_out
 from indexer.run.program import ChainProgram, Deployment
 from indexer.store.base import Commit, Store
+from indexer.valuation.backing import backed
 from indexer.valuation.value import METHODOLOGY, judge, totals, value
 
 
@@ -29,6 +35,7 @@ class Known:
     found: dict[str, list[Found]] = field(default_factory=dict)
     searched: dict[str, int] = field(default_factory=dict)
     tokens: dict[Address, Token] = field(default_factory=dict)
+    survey: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
     async def load(cls, store: Store, chain: ChainProgram) -> Known:
@@ -79,17 +86,34 @@ class _Read:
     holdings: Sequence[Holding] = ()
     new: Sequence[Found] = ()
     gap: str = ""
+    left_out: str = ""
+
+    @property
+    def partial(self) -> bool:
+        """Whether there may be more to discover."""
+        return len(self.new) >= PART
 
 
-async def take(chain: ChainProgram, reader: Counted, at: BlockRef, due: Sequence[Deployment], known: Known) -> Taken:
-    """Read and value the deployments at a block. Never stores.
+async def take(
+    chain: ChainProgram,
+    reader: Counted,
+    at: BlockRef,
+    due: Sequence[Deployment],
+    known: Known,
+    *,
+    clock: Clock | None = None,
+    keep: Keep = keep_nothing,
+) -> Taken:
+    """Read and value the deployments at a block. Stores nothing but what must be found before, part by part, by `keep`.
 
+    The clock is asked for the first block of the day where a deployment has a liquidity floor.
     A deployment that cannot be read is a GAP with the reason; so are all of them where the endpoints no longer have the
     state. Raises WrongFork where the block is not on the chain any more, ChainUnavailable where nobody answers.
     """
     session, before = Session(reader, at), reader.sent.http_batches
     try:
-        reads = await _read_all(session, due, known)
+        surveyor = Surveyor(chain, reader, clock, known.found, keep, known.survey, session.stats)
+        reads = await _read_surveyed(session, due, known, surveyor)
         quotes, tokens = await _price(chain, session, reads, known)
     except EndpointError as error:
         if error.verdict is not Verdict.PRUNED:
@@ -98,12 +122,34 @@ async def take(chain: ChainProgram, reader: Counted, at: BlockRef, due: Sequence
         quotes, tokens = {}, {}
     return Taken(
         at=at,
-        snapshots=tuple(_snapshot(d, at, reads[d.key], quotes, tokens) for d in due),
+        snapshots=tuple(_snapshot(d, at, reads[d.key], quotes, tokens, guards=chain.router.guards) for d in due),
         found={key: read.new for key, read in reads.items() if read.new},
         searched={key: at.number for key, read in reads.items() if not read.gap},
         calls=session.stats.distinct,
         requests=reader.sent.http_batches - before,
     )
+
+
+async def _read_surveyed(
+    session: Session, due: Sequence[Deployment], known: Known, surveyor: Surveyor
+) -> dict[str, _Read]:
+    """As `_read_all`, after floors are judged; what has more to be discovered than one reading can is read anew."""
+    gaps = {d.key: await surveyor.judge(d, _since(d, known), session.at) for d in due if floor_of(d)}
+    reads = await _read_all(session, [d for d in due if not gaps.get(d.key)], known)
+    reads.update({key: _Read(gap=reason) for key, reason in gaps.items() if reason})
+    for deployment in [d for d in due if reads[d.key].partial]:
+        gap = await surveyor.finish(deployment, reads[deployment.key].new, _since(deployment, known), session.at)
+        again = {} if gap else await _read_all(session, [deployment], known)
+        reads[deployment.key] = again.get(deployment.key, _Read(gap=gap))
+    for deployment in filter(floor_of, due):
+        told = left_out(deployment, known.found.get(deployment.key, ()), session.at)
+        reads[deployment.key] = replace(reads[deployment.key], left_out=told)
+    return reads
+
+
+def _since(deployment: Deployment, known: Known) -> int:
+    """The first block that was not searched for discoveries."""
+    return known.searched.get(deployment.key, deployment.first_block - 1) + 1
 
 
 async def _read_all(session: Session, due: Sequence[Deployment], known: Known) -> dict[str, _Read]:
@@ -118,13 +164,15 @@ def _read(deployment: Deployment, known: Known, at: BlockRef) -> Plan[_Read]:
     """Discovery and reading in the same rounds; read again, from answers already had, where something new was found."""
     adapter, params = deployment.adapter, deployment.params
     found = known.found.get(deployment.key, [])
-    searched = known.searched.get(deployment.key, deployment.first_block - 1)
-    if at.number <= searched:
+    since = _since(deployment, known)
+    if at.number < since:
         return _Read((yield from adapter.read(params, found, at)))
-    both: Plan[Any] = gather([adapter.discover(params, found, searched + 1, at), adapter.read(params, found, at)])
+    both: Plan[Any] = gather([adapter.discover(params, found, since, at), adapter.read(params, found, at)])
     new, holdings = yield from both
     if isinstance(new, CallFailed):
         raise new
+    if len(new) >= PART:
+        return _Read(new=new)
     if new or isinstance(holdings, CallFailed):
         return _Read((yield from adapter.read(params, [*found, *new], at)), new)
     return _Read(holdings, new)
@@ -145,10 +193,18 @@ async def _price(
 
 
 def _snapshot(
-    deployment: Deployment, at: BlockRef, read: _Read, quotes: Mapping[Address, Quote], tokens: Mapping[Address, Token]
+    deployment: Deployment,
+    at: BlockRef,
+    read: _Read,
+    quotes: Mapping[Address, Quote],
+    tokens: Mapping[Address, Token],
+    *,
+    guards: GuardSettings,
 ) -> Snapshot:
-    lines = value(read.holdings, quotes, tokens)
+    lines, quotes = backed(value(read.holdings, quotes, tokens), quotes, at, guards)
     status, reason = (Status.GAP, read.gap) if read.gap else judge(lines)
+    if read.left_out:
+        reason = f"{reason}; {read.left_out}" if reason else read.left_out
     held = {line.holding.token for line in lines}
     return Snapshot(
         deployment=deployment.key,

@@ -7,12 +7,16 @@ at all. Rows are found again by block; the rows of abandoned forks stay, superse
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from indexer.model import Address, BlockRef, Bucket, Flow, Found, Hash, Quote, Snapshot, State, Status, Token, Total
+from indexer.valuation.attribution import Ledger
+from indexer.valuation.rollup import Level
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class Commit:
     discoveries, flows and cursors are taken back; then `snapshots` are written; then heads, discoveries, cursors and
     finality move. A snapshot whose block is already there with the same hash is left alone, unless the old one is a
     GAP or HELD: then it is replaced, though never by a worse one (a GAP does not replace a HELD). One with another
-    hash supersedes it. With `corrects` every snapshot replaces what is there: what was written before was found wrong.
+    hash supersedes it.
 
     `flows` are kept by block and place; one that is there is written over. `covered` says of which places, in which
     blocks, they are all there with this commit: blocks without a flow are covered too. `uncovered` takes that back.
@@ -65,7 +69,12 @@ class Commit:
     `found` extends a deployment's discoveries (one found again keeps its place, and the lower block), and `searched`
     says up to which block they are complete: it moves back only by a reorg or with new parameters. `finalized` never
     moves back. `final` says that the snapshots' blocks are final, though the chain may not be followed that far.
-    `requests` is what the block cost, for `tvl status`.
+
+    With `replace`, snapshots take the place of what is stored of the same block, whatever that says: it becomes
+    superseded. For what an audit put right.
+
+    `requests` and `calls` are what the block cost, `traffic` the JSON-RPC requests by method since the daemon's start,
+    `audited` how many snapshots were compared with a second reading: all for `tvl status`.
     """
 
     chain: str
@@ -77,11 +86,14 @@ class Commit:
     cursors: Mapping[str, BlockRef] = field(default_factory=dict)
     finalized: BlockRef | None = None
     final: bool = False
+    replace: bool = False
     requests: int | None = None
+    calls: int | None = None
+    traffic: Mapping[str, int] | None = None
+    audited: int = 0
     flows: Mapping[str, Sequence[Flow]] = field(default_factory=dict)
     covered: Mapping[str, Sequence[Covered]] = field(default_factory=dict)
     uncovered: Mapping[str, Sequence[Covered]] = field(default_factory=dict)
-    corrects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +110,21 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class ChainState:
-    """Where a chain stands in the store. `head` is the last followed block; `requests` what its last commit cost."""
+    """Where a chain stands in the store.
+
+    `head` is the last followed block, `requests` and `calls` what its last snapshots cost, `traffic` the JSON-RPC
+    requests by method since the daemon's last start. `audited` snapshots were read a second time, ever; `corrected` of
+    them did not say the same and were replaced.
+    """
 
     chain: str
-    head: BlockRef | None
-    finalized: BlockRef | None
-    requests: int | None
+    head: BlockRef | None = None
+    finalized: BlockRef | None = None
+    requests: int | None = None
+    calls: int | None = None
+    traffic: Mapping[str, int] = field(default_factory=dict)
+    audited: int = 0
+    corrected: int = 0
 
 
 class Store(ABC):
@@ -185,6 +206,36 @@ class Store(ABC):
         """The last canonical snapshot at or before a block (default: the newest), with every line and quote.
 
         Equal to the one committed; its lines are in the order of token, owner and bucket, whatever order they came in.
+        """
+
+    @abstractmethod
+    async def last_read(
+        self, deployment: str, *, block: int | None = None, time: int | None = None, is_whole: bool = False
+    ) -> BlockRef | None:
+        """The block of the last canonical snapshot that is no gap, at or before a block and a time where given.
+
+        `is_whole`: of the last that lacks nothing, that is, of one that is not held either.
+        """
+
+    @abstractmethod
+    async def replay(
+        self, deployment: str, from_block: int, to_block: int | None, use: Callable[[Iterator[Snapshot], Ledger], T]
+    ) -> T:
+        """What `use` makes of the canonical snapshots of a range, oldest first, and of the flows in it.
+
+        Each snapshot is as `snapshot` tells it, and what did not change is the same object in the next. All are of one
+        state of the store, and only one is in memory at a time. `use` runs in another thread and must not call the
+        store; the ledger answers for blocks of the range.
+        """
+
+    @abstractmethod
+    async def levels(
+        self, deployment: str, from_time: int = 0, to_time: int | None = None, bucket: Bucket = Bucket.BASE
+    ) -> list[Level]:
+        """What a bucket was worth at each canonical snapshot of a time, oldest first, and at the last one before it.
+
+        A snapshot without the bucket is worth nothing in it. A gap is a level without a value, and so is a snapshot in
+        which nothing of the bucket has one.
         """
 
     @abstractmethod

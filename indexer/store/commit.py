@@ -5,6 +5,7 @@ Plain functions on the connection of one write transaction. Never commits, never
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,7 +80,7 @@ def write(connection: Connection, commit: Commit, memory: Memory) -> None:
     for snapshot in sorted(commit.snapshots, key=lambda s: (s.deployment, s.at.number)):
         final_to = snapshot.at.number if commit.final else final_number
         series = Series(connection, memory, deployments[snapshot.deployment], chain.id, final_to)
-        series.put(snapshot, corrects=commit.corrects)
+        series.put(snapshot, replace=commit.replace)
     for key in commit.flows.keys() | commit.covered.keys() | commit.uncovered.keys():
         _write_flows(FlowWriter(connection, memory, deployments[key]), key, commit)
     _write_heads(connection, chain.id, commit)
@@ -91,8 +92,7 @@ def write(connection: Connection, commit: Commit, memory: Memory) -> None:
         cursors = [{"row": deployments[key], **block_columns(at, "cursor_")} for key, at in commit.cursors.items()]
         connection.execute(_CURSORS, cursors)
     _finalize(connection, chain, finalized)
-    if commit.requests is not None:
-        connection.execute(update(t.chain).where(t.chain.c.id == chain.id).values(requests=commit.requests))
+    _keep_books(connection, chain, commit)
 
 
 def _deployments(connection: Connection, commit: Commit, chain_id: int) -> dict[str, int]:
@@ -178,6 +178,20 @@ def _finalize(connection: Connection, chain: Row[Any], finalized: BlockRef | Non
     ours = select(t.deployment.c.id).where(t.deployment.c.chain_id == chain.id)
     passed = (s.deployment_id.in_(ours), CANONICAL, s.number > _number(chain), s.number <= finalized.number)
     connection.execute(update(t.snapshot).where(*passed).values(state=State.FINAL.value))
+
+
+def _keep_books(connection: Connection, chain: Row[Any], commit: Commit) -> None:
+    """What was spent, and what audits found."""
+    values: dict[str, Any] = {"requests": commit.requests, "calls": commit.calls}
+    values = {name: value for name, value in values.items() if value is not None}
+    if commit.traffic is not None:
+        values["traffic"] = json.dumps(commit.traffic, sort_keys=True)
+    if commit.audited:
+        values["audited"] = (chain.audited or 0) + commit.audited
+    if commit.replace:
+        values["corrected"] = (chain.corrected or 0) + len(commit.snapshots)
+    if values:
+        connection.execute(update(t.chain).where(t.chain.c.id == chain.id).values(values))
 
 
 def _number(chain: Row[Any]) -> int:

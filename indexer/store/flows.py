@@ -144,7 +144,7 @@ def flows(connection: Connection, key: str, from_block: int, to_block: int) -> F
         return Flows((), frozenset())
     p, b = f.place.c, f.flow_block.c
     named = select(f.place).where(p.deployment_id == deployment)
-    places = {row.id: _place(row) for row in connection.execute(named)}
+    places = {row.id: place_in(row) for row in connection.execute(named)}
     columns = (b.number, b.hash, b.parent_hash, b.timestamp, *f.flow.c)
     query = select(*columns).select_from(f.flow.join(f.flow_block)).where(b.deployment_id == deployment, b.live)
     found = connection.execute(query.where(b.number >= from_block, b.number <= to_block)).all()
@@ -161,7 +161,7 @@ def place_of(flow: Flow) -> Place:
 def _refresh(connection: Connection, deployment: int, ids: Ids) -> None:
     p = f.place.c
     for row in connection.execute(select(f.place).where(p.deployment_id == deployment, p.id > ids.mark).order_by(p.id)):
-        ids.by_key[_place(row)] = ids.mark = row.id
+        ids.by_key[place_in(row)] = ids.mark = row.id
 
 
 def _complete(connection: Connection, deployment: int, from_block: int, to_block: int) -> list[int]:
@@ -194,7 +194,8 @@ def _runs_text(ids: Iterable[int]) -> str:
     return json.dumps(runs, separators=(",", ":"))
 
 
-def _place(row: Row[Any]) -> Place:
+def place_in(row: Row[Any]) -> Place:
+    """The place in a row of its table."""
     return Address(row.token), Address(row.owner), Bucket(row.bucket)
 
 

@@ -5,6 +5,7 @@ Plain functions on a connection, inside somebody's transaction. Never writes.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -29,9 +30,18 @@ def chain_state(connection: Connection, name: str) -> ChainState:
     """See `Store.chain_state`."""
     row = connection.execute(select(t.chain).where(t.chain.c.name == name)).first()
     if row is None:
-        return ChainState(name, None, None, None)
+        return ChainState(name)
     last = heads(connection, name, 1)
-    return ChainState(name, last[0] if last else None, block_of(row, "final_"), row.requests)
+    return ChainState(
+        chain=name,
+        head=last[0] if last else None,
+        finalized=block_of(row, "final_"),
+        requests=row.requests,
+        calls=row.calls,
+        traffic=json.loads(row.traffic or "{}"),
+        audited=row.audited or 0,
+        corrected=row.corrected or 0,
+    )
 
 
 def heads(connection: Connection, name: str, limit: int) -> list[BlockRef]:

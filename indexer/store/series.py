@@ -37,18 +37,18 @@ class Series:
         self._chain_id = chain_id
         self._final_number = final_number
 
-    def put(self, snapshot: Snapshot, *, corrects: bool = False) -> None:
-        """Write a snapshot where its block has none, one that gives way, or one that it `corrects`.
+    def put(self, snapshot: Snapshot, *, replace: bool = False) -> None:
+        """Write a snapshot where its block has none, or one that gives way (with `replace`, any does).
 
         Raises ValueError where it is malformed.
         """
         before, old, after = neighbours(self._connection, self._deployment_id, snapshot.at.number)
-        if old is not None and not corrects and not gives_way(old, snapshot):
+        if old is not None and not (replace or gives_way(old, snapshot)):
             return
         earlier = self._state(before)
         later = self._state(after)
         if old is not None:
-            self._retire(old, snapshot)
+            self._retire(old, keep=replace or old.hash != snapshot.at.hash)
         snapshot_id = self._insert(snapshot)
         state = intern(self._connection, self._memory, self._deployment_id, self._chain_id, snapshot)
         self._write_changes(snapshot_id, snapshot.at.number, earlier, state)
@@ -66,9 +66,9 @@ class Series:
             self._memory.keep_state(self._deployment_id, spot.id, state)
         return state
 
-    def _retire(self, old: Spot, new: Snapshot) -> None:
-        """A failure of the same block is forgotten; another block's snapshot stays, superseded."""
-        if old.hash == new.at.hash:
+    def _retire(self, old: Spot, *, keep: bool) -> None:
+        """A failure of the same block is forgotten; what another block said, or this one wrongly, stays superseded."""
+        if not keep:
             self._erase_changes(old.id)
             self._connection.execute(delete(t.total).where(t.total.c.snapshot_id == old.id))
             self._connection.execute(delete(t.snapshot).where(t.snapshot.c.id == old.id))

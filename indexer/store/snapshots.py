@@ -16,22 +16,25 @@ from sqlalchemy import (
     Row,
     Select,
     Table,
+    and_,
     bindparam,
     func,
     literal_column,
     select,
 )
 
-from indexer.model import Address, Bucket, Hash, Holding, Line, Quote, Snapshot, State, Status, Token, Total
+from indexer.model import Address, BlockRef, Bucket, Hash, Holding, Line, Quote, Snapshot, State, Status, Token, Total
 from indexer.store import deltas
 from indexer.store import tables as t
 from indexer.store.base import Point
 from indexer.store.rows import Content, block_of, line_of, quote_of, total_of
+from indexer.valuation.rollup import Level
 
 CANONICAL: ColumnElement[bool] = t.snapshot.c.state != literal_column("'superseded'")
 """Spelled out, not bound: so the partial index of canonical snapshots serves it."""
 
 _IN_ONE_QUERY = 500
+_GAP, _HELD, _NOT_APPLICABLE = Status.GAP.value, Status.HELD.value, Status.NOT_APPLICABLE.value
 
 _DEPLOYMENT: BindParameter[int] = bindparam("deployment")
 _NUMBER: BindParameter[int] = bindparam("number")
@@ -131,6 +134,45 @@ def _point(key: str, row: Row[Any], totals: dict[Bucket, Total]) -> Point:
     at = block_of(row)
     assert at is not None
     return Point(key, at, State(row.state), Status(row.status), row.reason, totals)
+
+
+def last_read(connection: Connection, key: str, block: int | None, time: int | None, is_whole: bool) -> BlockRef | None:
+    """See `Store.last_read`."""
+    deployment = deployment_id(connection, key)
+    if deployment is None:
+        return None
+    s = t.snapshot.c
+    unwanted = [_GAP, _HELD] if is_whole else [_GAP]
+    query = in_range(deployment, 0, block, t.snapshot).where(s.status.not_in(unwanted))
+    query = query if time is None else query.where(s.timestamp <= time)
+    row = connection.execute(query.order_by(None).order_by(s.number.desc()).limit(1)).first()
+    return None if row is None else block_of(row)
+
+
+def levels(connection: Connection, key: str, from_time: int, to_time: int | None, bucket: Bucket) -> list[Level]:
+    """See `Store.levels`. Block times never fall, so the last before a time is the one with the highest number."""
+    deployment = deployment_id(connection, key)
+    if deployment is None:
+        return []
+    s, worth = t.snapshot.c, t.total.c
+    here = (s.deployment_id == deployment, CANONICAL)
+    before = select(func.max(s.number)).where(*here, s.timestamp < from_time).scalar_subquery()
+    of_bucket = and_(worth.snapshot_id == s.id, worth.bucket == bucket.value)
+    query = (
+        select(s.timestamp, s.status, worth.usd, worth.low, worth.high, worth.lines, worth.left_out)
+        .select_from(t.snapshot.outerjoin(t.total, of_bucket))
+        .where(*here, s.number >= func.coalesce(before, 0))
+        .order_by(s.number)
+    )
+    rows = connection.execute(query if to_time is None else query.where(s.timestamp <= to_time))
+    return [_level(tuple(row)) for row in rows]
+
+
+def _level(columns: tuple[Any, ...]) -> Level:
+    timestamp, status, usd, low, high, lines, left_out = columns
+    if status == _GAP or (left_out and not lines and status != _NOT_APPLICABLE):
+        return Level(timestamp, None)
+    return Level(timestamp, usd or 0, low or 0, high or 0, status == _HELD)
 
 
 def totals_of(connection: Connection, query: Select[Any]) -> dict[int, dict[Bucket, Total]]:

@@ -6,11 +6,14 @@ Never builds SQL itself: `commit` writes, `reading` reads, `digest` and `audit` 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from typing import TypeVar
 
-from indexer.model import Address, BlockRef, Found, Hash, Quote, Snapshot, Status, Token
+from sqlalchemy import Connection
+
+from indexer.model import Address, BlockRef, Bucket, Found, Hash, Quote, Snapshot, Status, Token
 from indexer.store import commit as writing
 from indexer.store import flows, migrate, reading, snapshots
 from indexer.store.audit import audit
@@ -18,6 +21,12 @@ from indexer.store.base import ChainState, Commit, DeploymentRow, Flows, Point, 
 from indexer.store.deltas import Memory
 from indexer.store.digest import digest
 from indexer.store.engine import Engine
+from indexer.store.flow_steps import ledger
+from indexer.store.replay import replay
+from indexer.valuation.attribution import Ledger
+from indexer.valuation.rollup import Level
+
+T = TypeVar("T")
 
 
 class SqlStore(Store):
@@ -86,6 +95,28 @@ class SqlStore(Store):
 
     async def snapshot(self, deployment: str, at_or_before: int | None = None) -> Snapshot | None:
         return await self._engine.read(partial(snapshots.snapshot, key=deployment, at_or_before=at_or_before))
+
+    async def last_read(
+        self, deployment: str, *, block: int | None = None, time: int | None = None, is_whole: bool = False
+    ) -> BlockRef | None:
+        asked = partial(snapshots.last_read, key=deployment, block=block, time=time, is_whole=is_whole)
+        return await self._engine.read(asked)
+
+    async def replay(
+        self, deployment: str, from_block: int, to_block: int | None, use: Callable[[Iterator[Snapshot], Ledger], T]
+    ) -> T:
+        def work(connection: Connection) -> T:
+            of_range = (connection, deployment, from_block, to_block)
+            return use(replay(*of_range), ledger(*of_range))
+
+        return await self._engine.read(work)
+
+    async def levels(
+        self, deployment: str, from_time: int = 0, to_time: int | None = None, bucket: Bucket = Bucket.BASE
+    ) -> list[Level]:
+        return await self._engine.read(
+            partial(snapshots.levels, key=deployment, from_time=from_time, to_time=to_time, bucket=bucket)
+        )
 
     async def flows(self, deployment: str, from_block: int, to_block: int) -> Flows:
         return await self._engine.read(partial(flows.flows, key=deployment, from_block=from_block, to_block=to_block))

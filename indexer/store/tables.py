@@ -35,13 +35,17 @@ class Base(SQLModel):
 
 
 class ChainRow(Base, table=True):
-    """A chain: its finalized block, and how many requests its last commit cost."""
+    """A chain: its finalized block, what its last snapshots cost, and the sums of traffic (JSON) and of audits."""
 
     __tablename__ = "chain"
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
     name: str = Field(unique=True, sa_type=Text)
     requests: int | None = Field(default=None, sa_type=BigInteger)
+    calls: int | None = Field(default=None, sa_type=BigInteger)
+    traffic: str | None = Field(default=None, sa_type=Text)
+    audited: int | None = Field(default=None, sa_type=BigInteger)
+    corrected: int | None = Field(default=None, sa_type=BigInteger)
     final_number: int | None = Field(default=None, sa_type=BigInteger)
     final_hash: str | None = Field(default=None, sa_type=Text)
     final_parent_hash: str | None = Field(default=None, sa_type=Text)

@@ -54,7 +54,7 @@ async def proxy(anvil: Anvil, stack: AsyncExitStack) -> FaultProxy:
 
 @pytest.fixture
 async def second(anvil: Anvil, stack: AsyncExitStack) -> FaultProxy:
-    return await stack.enter_async_context(FaultProxy(anvil.url, key="CANARY-77aa"))
+    return await stack.enter_async_context(FaultProxy(anvil.url))
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ REAL_TIME = {"clock": time.monotonic, "wall": time.time, "sleep": asyncio.sleep,
 
 @pytest.fixture
 async def three(anvil: Anvil, stack: AsyncExitStack) -> list[FaultProxy]:
-    return [await stack.enter_async_context(FaultProxy(anvil.url, key=f"CANARY-{i}")) for i in range(3)]
+    return [await stack.enter_async_context(FaultProxy(anvil.url)) for _ in range(3)]
 
 
 async def ask(pool: Pool, number: int) -> bool:

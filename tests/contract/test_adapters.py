@@ -1,4 +1,4 @@
-"""What every adapter promises, whatever its kind. A new kind is added by a case in `kind_worlds`."""
+"""What every adapter promises, whatever its kind. A new kind is added by a case in `kind_worlds` or beside it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ from indexer.errors import IndexerError
 from indexer.model import NATIVE, Found, Holding, Status
 from indexer.reads.plan import Answer, Ask, Call, Failed, LogQuery, NativeBalance
 from indexer.testing import drive
-from tests.contract.kind_worlds import CASES, EARLY, LATE, Case, block
+from tests.contract.kind_worlds import CASES as OTHERS
+from tests.contract.kind_worlds import EARLY, LATE, Case, block
+from tests.contract.lending_worlds import LENDING
 
 MODULES = sorted(Path(indexer.adapters.__file__).parent.glob("*.py"))
 OUT_OF_REACH = ("indexer.chain", "indexer.store", "indexer.run", "aiohttp", "web3", "socket", "sqlalchemy", "asyncio")
 
 FAILURES = [Failed(Status.MISSING, "no code"), Failed(Status.HELD, "reverted"), Failed(Status.MALFORMED, "5 bytes")]
+
+CASES = [*OTHERS, *LENDING]
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 
@@ -275,4 +279,6 @@ def spoiled(honest: Answer, choice: int) -> Answer:
         return tuple(spoiled(item, choice) for item in honest)
     if isinstance(honest, str):
         return (NATIVE, "0x" + "ff" * 20, honest)[choice % 3]
+    if isinstance(honest, bytes):
+        return (b"\xff" * len(honest), bytes(len(honest)), honest[: len(honest) // 2])[choice % 3]
     return (2**256 - 1, 0, honest)[choice % 3]

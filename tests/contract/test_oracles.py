@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexer.errors import CallFailed, ConfigError
-from indexer.model import Address, BlockRef, Grade, Hash, Status
+from indexer.model import Address, BlockRef, Grade, Hash, Quote, Status, Step
 from indexer.pricing import registry
 from indexer.pricing.base import Oracle, OracleParams, Reading
 from indexer.pricing.guards import GuardSettings, judge
-from indexer.reads.plan import Answer, Ask, Call, Failed
+from indexer.reads.plan import Answer, Ask, Call, Elsewhere, Failed, Lent
 from indexer.testing import Contracts, Table, drive
 
 NOW = 1_700_000_000
@@ -102,6 +102,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], Table, Fraction]] = {
         {TOKEN: {"rates": (True, 2 * UNIT)}},
         Fraction(6),
     ),
+    "remote": ({"chain": "other", "token": INNER}, {}, Fraction(4)),
     "solidly_lp": (
         {},
         {TOKEN: {**PAIR, "stable": True, "getReserves": (5 * UNIT, 5 * UNIT)}, OTHER: ERC20, INNER: ERC20},
@@ -111,12 +112,18 @@ EXAMPLES: dict[str, tuple[dict[str, Any], Table, Fraction]] = {
     "uniswap_v3_twap": (TWAP, {SOURCE: POOL, TOKEN: ERC20, OTHER: ERC20}, Fraction(3)),
     "wrapped": ({"in": OTHER, "call": "asset()(address)"}, {TOKEN: {"asset": OTHER}}, Fraction(3)),
 }
+LENT = Lent(Quote(INNER, 4 * 10**36, 3 * 10**36, 5 * 10**36, Grade.A, "chainlink:I/USD", (), NOW - 1_200), AT)
 KINDS = sorted(EXAMPLES)
 
 
 def made(kind: str) -> tuple[Oracle[Any], OracleParams, Contracts, Fraction]:
     params, contracts, worth = EXAMPLES[kind]
-    return registry.oracle(kind), registry.parse_params(kind, params), Contracts(contracts), worth
+    return (
+        registry.oracle(kind),
+        registry.parse_params(kind, params),
+        Contracts(contracts, {("other", INNER): LENT}),
+        worth,
+    )
 
 
 def read(kind: str, answer: Callable[[Ask], Answer] | None = None) -> Reading:
@@ -209,10 +216,24 @@ def values_of(kind: str) -> st.SearchStrategy[Any]:
     }[kind]
 
 
+@st.composite
+def lent(draw: st.DrawFn, token: Address) -> Lent:
+    """Any quote that another chain can give, at any block."""
+    low, price, high = sorted(draw(st.tuples(*[st.integers(1, 2**256 - 1)] * 3)))
+    held = draw(st.booleans())
+    numbers = (None, None, None) if held else (price, low, high)
+    step = Step("chainlink", SOURCE, draw(st.integers(1, 2**255)), 8, draw(st.integers(1, NOW)), 7)
+    status = Status.HELD if held else Status.OK
+    quote = Quote(token, *numbers, draw(st.sampled_from(list(Grade))), "r", (step,), step.updated_at, status, "stale")
+    return Lent(quote, replace(AT, timestamp=draw(st.integers(0, NOW))))
+
+
 def answers(data: st.DataObject) -> Callable[[Ask], Answer]:
     known: dict[Ask, Answer] = {}
 
     def answer(ask: Ask) -> Answer:
+        if isinstance(ask, Elsewhere):
+            return data.draw(lent(ask.token), label="lent")
         assert isinstance(ask, Call)
         if ask not in known:
             outputs = [values_of(kind) for kind in ask.function.outputs]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.errors import UnknownName
-from indexer.model import BlockRef, Bucket, Flow
+from indexer.model import BlockRef, Bucket, Flow, Snapshot
 from indexer.store.base import Commit, Covered, Flows, Place, Store
 from indexer.store.flows import place_of
+from indexer.valuation.attribution import Ledger, Moves
 from tests.contract.store_engines import Make, engines, new_store
 from tests.contract.store_series import OWNERS, TOKENS, block, deployment, plain
 from tests.contract.test_store_properties import fresh, relaxed
@@ -168,3 +169,19 @@ async def test_complete_is_what_a_set_of_blocks_would_say(
 
 def test_the_place_of_a_flow_is_its_token_owner_and_bucket() -> None:
     assert place_of(flow(block(1), DEBT)) == DEBT
+
+
+async def test_a_ledger_tells_the_flows_of_each_step_and_what_the_step_has_all_of(store: Store) -> None:
+    await put(store, flow(block(3)), flow(block(5), came=2), flow(block(6), OTHER, 3), covered=covered(3, 4, POOL))
+    await put(store, covered=covered(5, 8, POOL, OTHER))
+
+    def steps(_: Iterator[Snapshot], ledger: Ledger) -> list[Moves]:
+        return [ledger(2, 4), ledger(2, 5), ledger(4, 8), ledger(4, 9)]
+
+    told = await store.replay(KEY, 2, 9, steps)
+    assert [([m.amount_in for m in step.items], set(step.complete)) for step in told] == [
+        ([1], {POOL}),
+        ([1, 2], {POOL}),
+        ([2, 3], {POOL, OTHER}),
+        ([2, 3], set()),
+    ]

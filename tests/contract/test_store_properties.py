@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from indexer.model import BlockRef, Snapshot, State, Status
+from indexer.model import BlockRef, Bucket, Snapshot, State, Status, Total
 from indexer.store.base import Commit, Store
+from indexer.valuation.rollup import Level
 from tests.contract.store_engines import Make, engines, new_store
 from tests.contract.store_series import block, deployment, gap, held, plain, snapshots
 
@@ -52,6 +53,42 @@ async def test_whatever_is_committed_comes_back_equal(store: Store, data: st.Dat
         await store.commit(Commit(chain, [made[number]]))
     for number, snapshot in made.items():
         assert await store.snapshot(key, number) == snapshot
+
+
+@given(data=st.data())
+@relaxed
+async def test_a_replay_of_any_range_tells_each_snapshot_as_it_was_committed(store: Store, data: st.DataObject) -> None:
+    chain, key, _ = await fresh(store)
+    numbers = data.draw(st.lists(st.integers(0, 20), min_size=1, max_size=6, unique=True))
+    made = {number: data.draw(snapshots(key, block(number))) for number in numbers}
+    for number in numbers:
+        await store.commit(Commit(chain, [made[number]]))
+    first, last = data.draw(st.integers(0, 20)), data.draw(st.none() | st.integers(0, 20))
+    expected = [made[n] for n in sorted(numbers) if first <= n <= (20 if last is None else last)]
+    assert await store.replay(key, first, last, lambda snapshots, _: list(snapshots)) == expected
+
+
+@given(data=st.data())
+@relaxed
+async def test_levels_are_the_totals_of_the_range_and_the_last_before_it(store: Store, data: st.DataObject) -> None:
+    chain, key, _ = await fresh(store)
+    numbers = data.draw(st.sets(st.integers(0, 20), min_size=1, max_size=6))
+    made = {number: data.draw(snapshots(key, block(number))) for number in numbers}
+    await store.commit(Commit(chain, [made[n] for n in sorted(numbers)]))
+    first, last = data.draw(st.integers(0, 21)), data.draw(st.none() | st.integers(0, 20))
+    wanted = [n for n in sorted(numbers) if n >= max((m for m in numbers if m < first), default=0)]
+    expected = [_level(made[n]) for n in wanted if last is None or n <= last]
+    times = (block(first).timestamp, None if last is None else block(last).timestamp)
+    assert await store.levels(key, *times) == expected
+
+
+def _level(snapshot: Snapshot) -> Level:
+    if snapshot.status is Status.GAP:
+        return Level(snapshot.at.timestamp, None)
+    total = snapshot.totals.get(Bucket.BASE, Total(0, 0, 0, 0, 0))
+    if total.left_out and not total.lines and snapshot.status is not Status.NOT_APPLICABLE:
+        return Level(snapshot.at.timestamp, None)
+    return Level(snapshot.at.timestamp, total.usd, total.low, total.high, snapshot.status is Status.HELD)
 
 
 @given(data=st.data())

@@ -1,4 +1,4 @@
-"""A devnet for each test, played to where the test wants it."""
+"""A devnet for each test, played to where the test wants it; and one for all who only add blocks to it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from devnet import Devnet, deploy_protocols
 from devnet.scenario import scenario
+from tests.e2e.faults.trial import World
 from tests.e2e.support import Setting
 
 WAYS = {"by logs": "ledger_proof_s = 0", "by reads": "ledger = false"}
@@ -27,3 +28,12 @@ def played(fresh: Setting) -> Setting:
     """The whole scenario has been played."""
     scenario(fresh.net, fresh.addresses)
     return fresh
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Every protocol, and a history of eighty blocks; each test goes on where the one before stopped."""
+    with Devnet.start() as net:
+        world = World(net, deploy_protocols(net), tmp_path_factory.mktemp("world"))
+        net.mine(80)
+        yield world

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from devnet import Addresses, Devnet
 from devnet.configuration import configuration
@@ -54,9 +55,9 @@ class Setting:
 
 
 @asynccontextmanager
-async def following(program: Program, store: Store) -> AsyncIterator[None]:
+async def following(program: Program, store: Store, log: FilteringBoundLogger = QUIET) -> AsyncIterator[None]:
     """The daemon, running in this process; its errors are the test's errors."""
-    task = asyncio.create_task(daemon.run(program, store, QUIET))
+    task = asyncio.create_task(daemon.run(program, store, log))
     try:
         yield
         if task.done():
@@ -120,7 +121,7 @@ async def index_each(config: Path, numbers: Iterable[int]) -> None:
         for number in numbers:
             at = await live.clock.block(number)
             assert at is not None
-            taken = await take(chain, live.reader, at, chain.deployments, known)
+            taken = await take(chain, live.reader, at, chain.deployments, known, clock=live.clock)
             await store.commit(taken.commit(Commit(chain.name)))
             known.learn(taken)
 

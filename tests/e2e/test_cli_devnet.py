@@ -48,6 +48,19 @@ def test_check_names_each_thing_that_is_wrong(standing: Setting) -> None:
     assert "problem  store" in done.stdout
 
 
+def test_check_tells_which_feeds_do_not_describe_themselves_as_their_rows_do(standing: Setting) -> None:
+    done = tvl(standing.configure("feeds.toml"), "check", "--json")
+    notes = {f["what"]: f["text"] for f in json.loads(done.stdout)["findings"] if f["level"] == "note"}
+    named = [what for what in notes if what.startswith("devnet feed ")]
+    assert len(named) == 6, notes
+    described = notes["devnet feed ETH/USD"]
+    assert described == "describes itself as 'v0.6/tests/MockV3Aggregator.sol'"
+    wrong = standing.configure(
+        "decimals.toml", change=lambda text: text.replace("decimals = 8\nheart", "decimals = 9\nheart")
+    )
+    assert "has 8 decimals, 9 configured" in tvl(wrong, "check").stdout
+
+
 def test_check_tells_where_multicall_is_not(standing: Setting) -> None:
     good = standing.configure("spoilt.toml").read_text()
     address = good.partition("multicall3 = { address = ")[2][1:43]

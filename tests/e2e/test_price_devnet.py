@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from devnet import Devnet, deploy_protocols
-from devnet.protocols import chainlink
+from devnet.protocols import chainlink, uniswap_v3
 from tests.e2e.shell import tvl
 from tests.e2e.support import Setting, index_each
 
@@ -120,6 +120,38 @@ async def test_what_the_store_knows_goes_before_the_feeds_own_rounds(setting: Se
     (vaults,) = [one for one in status["deployments"] if one["protocol"] == "vaults"]
     assert {held["last_good"]["usd"] for held in vaults["held_prices"]} == {"1"}
     assert "Held prices" in tvl(config, "status").stdout
+
+
+async def test_what_is_held_beyond_a_pools_depth_is_suspect_and_all_deployments_together_are_told(
+    setting: Setting,
+) -> None:
+    net, on = setting.net, setting.addresses
+    pool = next(a for name, a in on.uniswap_v3.pools.items() if set(name.split("/")[:2]) == {"WETH", "USDC"})
+    net.transact(pool, "increaseObservationCardinalityNext(uint16)", 10)
+    route = (on.token("USDC"), on.token("WETH"), net.call(pool, "fee()(uint24)"))
+    for _ in range(3):
+        uniswap_v3.swap(net, on.uniswap_v3.swap_router, route, on.amount("USDC", 2_000), sender=on.users[0])
+        net.mine(dt=400)
+
+    def by_the_pool(text: str) -> str:
+        feed = f'address = "{on.token("WETH")}"\nroutes = [ {{ kind = "chainlink", feed = "ETH/USD" }} ]'
+        twap = f'{{ kind = "uniswap_v3_twap", pool = "{pool}", in = "USDC", window_s = 600, min_depth = "1" }}'
+        assert feed in text
+        text = text.replace(feed, f'address = "{on.token("WETH")}"\nroutes = [ {twap} ]')
+        return "[guards]\nbacking_flag_times = 0\nbacking_hold_times = 0\n" + text
+
+    config = setting.configure("thin.toml", change=by_the_pool)
+    (told,) = json.loads(tvl(config, "check", "uniswap-v3", "--json").stdout)
+    held = [h for h in told["snapshots"][0]["holdings"] if h["symbol"] == "WETH"]
+    assert {(h["status"], h["reason"][:8]) for h in held} == {("suspect", "backing:")}
+    assert all(float(h["usd"]) > 0 and h["reason"].startswith("backing: ") for h in held)
+    assert told["snapshots"][0]["totals"]["base"]["left_out"] == len(held)
+    await index_each(config, [net.block_number()])
+    status = json.loads(tvl(config, "status", "--json").stdout)
+    (thin,) = [one for one in status["thin_prices"] if one["symbol"] == "WETH"]
+    assert thin["beyond_hold"]
+    assert thin["deployments"] >= 3
+    assert "Held at prices with too little behind them" in tvl(config, "status").stdout
 
 
 @pytest.mark.parametrize(

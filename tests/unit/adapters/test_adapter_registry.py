@@ -95,7 +95,6 @@ def test_every_problem_is_told_at_once_and_where_it_stands() -> None:
     assert told == {
         ("owners", 0): "not an address: expected 0x and 40 hex digits",
         ("owners", 1): "expected text",
-        ("tokens",): "is needed",
         ("token",): "unknown key; did you mean 'tokens'?",
         ("bucket",): "expected 'base', 'borrowed', 'staking', 'pool2', 'vesting', 'treasury' or 'own'",
     }
@@ -130,13 +129,32 @@ BOTH: dict[str, dict[str, object]] = {
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"owners": [], "tokens": [SOME]}, "expected at least one"),
-        ({"owners": [SOME, "0x" + "11" * 20], "tokens": [SOME]}, f"listed twice: {SOME}"),
-        ({"owners": SOME, "tokens": [SOME]}, "expected a list"),
+        ({}, "is needed"),
+        ({"vaults": []}, "expected at least one"),
+        ({"vaults": [SOME, "0x" + "11" * 20]}, f"listed twice: {SOME}"),
+        ({"vaults": SOME}, "expected a list"),
     ],
 )
 def test_a_list_of_addresses_is_a_list_in_which_each_stands_once(values: dict[str, object], sentence: str) -> None:
-    assert problems("token_balances", values) == {("owners",): sentence}
+    assert problems("erc4626", values) == {("vaults",): sentence}
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({}, "give either owners and tokens, or pairs of them"),
+        (
+            {"owners": [SOME], "tokens": [SOME], "pairs": [[SOME, SOME]]},
+            "give either owners and tokens, or pairs of them",
+        ),
+        ({"owners": [SOME]}, "there is no owner to ask, or no token to ask for"),
+        ({"tokens": [SOME]}, "there is no owner to ask, or no token to ask for"),
+        ({"owners": [SOME], "tokens": [SOME], "exclude": [SOME]}, "there is no owner to ask, or no token to ask for"),
+        ({"pairs": [[SOME, SOME], [SOME, SOME]]}, "a pair is listed twice"),
+    ],
+)
+def test_balances_are_asked_of_somebody_for_something(values: dict[str, object], sentence: str) -> None:
+    assert problems("token_balances", values) == {(): sentence}
 
 
 def test_a_balance_cannot_be_borrowed() -> None:

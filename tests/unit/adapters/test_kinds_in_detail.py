@@ -64,6 +64,20 @@ def test_balances_go_into_the_bucket_and_under_the_receipt_that_are_configured()
     assert (held.bucket, held.receipt) == (Bucket.STAKING, OTHER)
 
 
+def test_in_pairs_each_owner_is_asked_for_its_own_tokens_only() -> None:
+    def owners_number(ask: Call) -> int:
+        return int.from_bytes(ask.data[-32:], "big")
+
+    table = {A: {"balanceOf": owners_number}, B: {"balanceOf": owners_number}}
+    held = read("token_balances", {"pairs": [[POOL, A], [VAULT, A], [VAULT, B]]}, table)
+    assert [(h.owner, h.token, h.amount) for h in held] == [(POOL, A, 7), (VAULT, A, 6), (VAULT, B, 6)]
+
+
+def test_an_excluded_token_is_not_asked_for() -> None:
+    (held,) = read("token_balances", {"owners": [VAULT], "tokens": [A, B], "exclude": [B]}, {A: {"balanceOf": 3}})
+    assert (held.token, held.amount) == (A, 3)
+
+
 @pytest.mark.parametrize("amount", [2**256 - 1, 2**255])
 def test_a_balance_that_no_token_can_have_is_held(amount: int) -> None:
     (held,) = read("token_balances", {"owners": [A], "tokens": [B]}, {B: {"balanceOf": amount}})

@@ -75,7 +75,7 @@ def test_a_misspelt_verb_is_answered_with_the_right_one(tvl: Tvl) -> None:
         (("show", "x", "--every", "often"), "is not blocks"),
         (("show", "x", "--every", "0"), "is not blocks"),
         (("show", "x", "--json", "--csv"), "exclude each other"),
-        (("show", "x", "--at", "1", "--from", "1"), "exclude --from"),
+        (("show", "x", "--at", "1", "--from", "1"), "--at excludes --from"),
         (("show",), "Missing argument"),
         (("backfill",), "Missing option '--from'"),
         (("backfill", "--from", "-1d", "--to", "-2d"), "lies after --to"),

@@ -171,6 +171,16 @@ def test_a_fresh_copy_of_the_directory_shows_what_changed(tables: Tables) -> Non
             {"kind": "rate", "call": "getWeETHByeETH(uint256)(uint256)", "args": [1000], "decimals": 18, "in": "weETH"},
         ),
         ("wrapped:USDC call asset()(address)", {"kind": "wrapped", "in": "USDC", "call": "asset()(address)"}),
+        (
+            "erc4626:USDe growth_rate 1.06 growth_since 2024-05-23T11:00:47Z growth_yearly_bps 3000",
+            {
+                "kind": "erc4626",
+                "asset": "USDe",
+                "growth_rate": "1.06",
+                "growth_since": "2024-05-23T11:00:47Z",
+                "growth_yearly_bps": 3000,
+            },
+        ),
         ("curve_lp:0xabc coins 3", {"kind": "curve_lp", "pool": "0xabc", "coins": 3}),
     ],
 )
@@ -182,3 +192,9 @@ def test_a_route_in_a_cell_is_a_route_of_the_catalog(text: str, route: dict[str,
 def test_a_cell_that_is_no_route_is_refused(text: str) -> None:
     with pytest.raises(TableError):
         parse_route(text)
+
+
+def test_the_largest_rates_have_declared_what_they_can_earn_so_that_a_jump_is_seen() -> None:
+    tokens = catalog("tokens/ethereum")
+    for symbol in ("wstETH", "sUSDe", "swETH", "rswETH", "3Crv"):
+        assert tokens[symbol]["routes"][0].keys() >= {"growth_rate", "growth_since", "growth_yearly_bps"}, symbol

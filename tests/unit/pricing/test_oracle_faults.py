@@ -104,6 +104,29 @@ def test_f54_a_new_phase_is_followed_when_all_else_is_the_same():
     assert quote.steps[0].round >> 64 == 6
 
 
+@pytest.mark.parametrize(
+    ("phase", "own", "flag"),
+    [
+        (6, 1, "phase: the aggregator of phase 6 is new, this is its round 1"),
+        (6, 24, "phase: the aggregator of phase 6 is new, this is its round 24"),
+        (6, 25, None),
+        (1, 1, None),  # the first one replaced nobody
+        (0, 1, None),  # no proxy
+    ],
+)
+def test_f54_the_first_rounds_behind_a_replaced_aggregator_are_flagged_and_followed(phase, own, flag):
+    round_id = (phase << 64) | own
+    world = {ETH_USD: {"latestRoundData": (round_id, 2_100_00000000, NOW, NOW, round_id), "decimals": 8}}
+    quote = price(ONE_FEED, world, ETH)
+    assert (usd(quote), quote.flags) == (2100, (flag,) if flag else ())
+
+
+def test_f54_a_new_aggregator_with_other_decimals_is_held():
+    round_id = (6 << 64) | 1
+    world = {ETH_USD: {"latestRoundData": (round_id, 2_100 * UNIT, NOW, NOW, round_id), "decimals": 18}}
+    assert held(price({ETH: [chainlink(ETH_USD, decimals=8)]}, world, ETH), "decimals")
+
+
 def test_f54_a_proxy_that_now_prices_another_pair_is_held():
     routes = {ETH: [chainlink(ETH_USD, pair="ETH / USD")]}
     good = price(routes, {ETH_USD: feed(2_000_00000000, description="ETH / USD")}, ETH)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -19,7 +21,9 @@ _DDL = text(
 
 def _schema(connection: Connection) -> dict[str, list[str]]:
     rows = connection.execute(_DDL).all()
-    return {name: sorted(line.strip(" ,") for line in sql.splitlines()) for name, sql in rows}
+    return {
+        name: sorted(part.strip() for part in re.split(r",(?![^()]*\))|\n", sql) if part.strip()) for name, sql in rows
+    }
 
 
 def test_a_migrated_database_is_what_the_models_say() -> None:

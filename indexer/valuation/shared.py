@@ -1,0 +1,79 @@
+"""Deployments as configured -> contracts that more than one of them counts, before anything is read.
+
+Goes by the addresses in their parameters: what a factory or a market leads to is only known once it is read, and is
+found then, from the stored holdings (`Claims.shared`). Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from indexer.model import Address
+
+TOKENS = frozenset({"tokens", "token", "assets", "asset", "underlying", "receipt", "receipts", "own_tokens", "exclude"})
+"""Parameters that name what is held or issued, not who holds it."""
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A deployment as the configuration says it: `params` are the adapter's, as JSON values."""
+
+    key: str
+    chain: str
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedContract:
+    """A contract that two deployments of a chain count."""
+
+    chain: str
+    contract: Address
+    first: str
+    second: str
+
+    def __str__(self) -> str:
+        return f"{self.first} and {self.second} both count what {self.contract} holds"
+
+
+def shared_contracts(listings: Iterable[Listing]) -> list[SharedContract]:
+    """Contracts that two deployments of a chain name, unless both list their tokens and have none in common."""
+    named: dict[tuple[str, Address], list[Listing]] = {}
+    for listing in sorted(listings, key=lambda one: one.key):
+        for contract in sorted(set(_contracts(listing.params))):
+            named.setdefault((listing.chain, contract), []).append(listing)
+    return [
+        SharedContract(chain, contract, first.key, second.key)
+        for (chain, contract), group in sorted(named.items())
+        for first, second in combinations(group, 2)
+        if not _apart(first, second)
+    ]
+
+
+def _apart(first: Listing, second: Listing) -> bool:
+    mine, theirs = (set(_addresses(one.params.get("tokens"))) for one in (first, second))
+    return bool(mine and theirs) and not mine & theirs
+
+
+def _contracts(params: Mapping[str, Any]) -> Iterator[Address]:
+    for name, value in params.items():
+        if name not in TOKENS:
+            yield from _addresses(value)
+
+
+def _addresses(value: Any) -> Iterator[Address]:
+    """Every address in a JSON value, but the zero address."""
+    if isinstance(value, str):
+        if _ADDRESS.fullmatch(value) and int(value, 16):
+            yield Address(value.lower())
+    elif isinstance(value, Mapping):
+        yield from _contracts(value)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _addresses(item)

@@ -1,0 +1,17 @@
+"""What holds for the whole suite: its options, and that no key of an endpoint leaks."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import canary
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("soak", "the random life of tests/e2e/test_soak.py")
+    group.addoption("--soak-seconds", type=float, default=60.0, help="how long it lasts")
+    group.addoption("--soak-seed", type=int, default=1, help="which life it is")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    canary.pytest_configure(config)

@@ -1,0 +1,56 @@
+"""One contract under two deployments is seen in the configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from indexer.valuation.shared import Listing, shared_contracts
+from tests.unit.valuation.stocks import address
+
+VAULT, OTHER, DAI, USDC = (address(name) for name in ("vault", "other", "dai", "usdc"))
+
+
+def listing(key: str, chain: str = "ethereum", **params: Any) -> Listing:
+    return Listing(key, chain, params)
+
+
+def pairs(*listings: Listing) -> list[tuple[str, str, str]]:
+    return [(one.contract, one.first, one.second) for one in shared_contracts(listings)]
+
+
+def test_a_vault_that_is_also_an_owner_of_balances_is_shared() -> None:
+    found = shared_contracts(
+        [listing("b", owners=[VAULT], tokens=[DAI]), listing("a", vaults=[OTHER, VAULT.upper().replace("X", "x")])]
+    )
+    assert [str(one) for one in found] == [f"a and b both count what {VAULT} holds"]
+
+
+def test_balances_of_other_tokens_are_not_shared() -> None:
+    a, b = listing("a", owners=[VAULT], tokens=[DAI]), listing("b", owners=[VAULT], tokens=[USDC])
+    assert pairs(a, b) == []
+    assert pairs(a, listing("c", owners=[VAULT], tokens=[DAI, USDC])) == [(VAULT, "a", "c")]
+
+
+def test_tokens_and_receipts_are_not_contracts_that_hold() -> None:
+    assert (
+        pairs(
+            listing("a", owners=[VAULT], tokens=[DAI], receipt=USDC),
+            listing("b", owners=[OTHER], tokens=[DAI], receipt=USDC),
+        )
+        == []
+    )
+
+
+def test_the_same_address_on_another_chain_is_another_contract() -> None:
+    assert pairs(listing("a", vaults=[VAULT]), listing("b", "base", vaults=[VAULT])) == []
+
+
+def test_each_two_of_three_are_told_and_the_zero_address_never() -> None:
+    three = [listing(name, factory=VAULT, treasury="0x" + "0" * 40) for name in "abc"]
+    assert pairs(*three) == [(VAULT, "a", "b"), (VAULT, "a", "c"), (VAULT, "b", "c")]
+
+
+def test_nested_parameters_are_looked_into() -> None:
+    assert pairs(listing("a", pools=[{"pool": VAULT, "tokens": [DAI]}]), listing("b", pool=VAULT)) == [
+        (VAULT, "a", "b")
+    ]
