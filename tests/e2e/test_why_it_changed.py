@@ -32,7 +32,7 @@ pytestmark = pytest.mark.anvil
 USD = 10**USD_DECIMALS
 TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 MIDNIGHT = 1_700_006_400  # 2023-11-15T00:00:00Z, 1 h 47 min after the chain's first block
-ESCROW, LOCKERS, DEX, VAULTS = "escrow@devnet", "lockers@devnet", "uniswap-v2@devnet", "vaults@devnet"
+ESCROW, LOCKERS, DEX, LENDING = "escrow@devnet", "lockers@devnet", "uniswap-v2@devnet", "aave-v3@devnet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,11 @@ class Played:
         assert made is not None
         return made
 
-    async def parts(self, key: str, event: str, until: str | None = None) -> dict[str, Fraction]:
+    async def parts(
+        self, key: str, event: str, until: str | None = None, bucket: Bucket = Bucket.BASE
+    ) -> dict[str, Fraction]:
         """The parts that are not nothing, in dollars; they add up to the change of the stored totals."""
-        made = whole([await self.why(key, event, until)])
+        made = whole([await self.why(key, event, until)], bucket)
         assert made.parts.change == made.closing - made.opening
         return told(made.parts)
 
@@ -162,6 +164,14 @@ def _new_pair(desk: Desk) -> None:
     desk.create_pair_v2(desk.addresses.users[3], amounts)
 
 
+def _supply(desk: Desk) -> None:
+    desk.supply(desk.addresses.users[0], "WETH", desk.addresses.amount("WETH", 800))
+
+
+def _borrow(desk: Desk) -> None:
+    desk.borrow(desk.addresses.users[0], "USDC", desk.addresses.amount("USDC", 300_000))
+
+
 def _nothing(_: Desk) -> None:
     pass
 
@@ -179,6 +189,8 @@ _EVENTS: list[tuple[str, Callable[[Desk], None]]] = [
     ("link comes without a price", _give("LINK", 1_000)),
     ("link has a price again", _price("LINK/USD", 16_00)),
     ("a new pair", _new_pair),
+    ("collateral comes", _supply),
+    ("a loan", _borrow),
 ]
 _NIGHT: list[tuple[str, int, Callable[[Desk], None]]] = [
     ("23:00", -3_600, _nothing),
@@ -253,6 +265,15 @@ async def test_a_token_that_lost_its_price_is_scope_and_what_comes_meanwhile_is_
 async def test_what_comes_with_a_new_pair_is_flow_and_not_scope(played: Played) -> None:
     """20,000 LINK x 16 and 300,000 USDC, in a pair that its factory made in this block."""
     assert await played.parts(DEX, "a new pair") == {"flow": 620_000}
+
+
+async def test_a_loan_flows_out_of_what_is_there_and_is_debt_in_what_is_owed(played: Played) -> None:
+    """800 WETH x 4,000 come as collateral. Then 300,000 USDC leave, and as much more is owed, with interest."""
+    assert await played.parts(LENDING, "collateral comes") == {"flow": 3_200_000}
+    assert await played.parts(LENDING, "a loan") == {"flow": -300_000}
+    owed = await played.parts(LENDING, "a loan", bucket=Bucket.BORROWED)
+    assert set(owed) == {"debt"}
+    assert 300_000 <= owed["debt"] < 300_010
 
 
 async def test_a_locker_at_midnight_moves_the_snapshot_but_not_the_median_and_hardly_the_mean(played: Played) -> None:
