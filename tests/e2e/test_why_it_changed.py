@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from devnet import Devnet, deploy_protocols
+from devnet.configuration import FINALITY_DEPTH
 from devnet.desk import Desk
 from devnet.protocols.chainlink import answer_of_cents
 from indexer.model import Address, BlockRef, Bucket, Flow, Hash, Status
@@ -25,7 +26,7 @@ from indexer.units import USD_DECIMALS
 from indexer.valuation.attribution import LOGS
 from indexer.valuation.parts import Parts
 from indexer.valuation.rollup import DAY_S, level_at, median, span_of
-from tests.e2e.support import Setting, index_each, tvl
+from tests.e2e.support import Setting, backfill_all, index_each, tvl
 
 pytestmark = pytest.mark.anvil
 
@@ -85,6 +86,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
         setting = Setting(net, deploy_protocols(net), tmp_path_factory.mktemp("why"))
         first = net.block_number()
         blocks = dict(_play(net, Desk(net, setting.addresses)))
+        net.mine(FINALITY_DEPTH)
         config = setting.configure()
         asyncio.run(_index(setting, config, first, net.block_number()))
         yield Played(setting, config, blocks)
@@ -109,6 +111,12 @@ async def _index(setting: Setting, config: Path, first: int, last: int) -> None:
         flows = {ESCROW: [flow for place in places for flow in _transfers(setting.net, place, first + 1, last)]}
         covered = {ESCROW: [Covered(first + 1, last, frozenset(places))]}
         await store.commit(Commit("devnet", flows=flows, covered=covered))
+
+
+def _only_escrow(text: str) -> str:
+    """Without the other protocols, which no log follows."""
+    head, *protocols = text.split("[[protocols]]")
+    return "[[protocols]]".join([head, *(one for one in protocols if 'name = "escrow"' in one)])
 
 
 def _transfers(net: Devnet, place: Place, first: int, last: int) -> Iterator[Flow]:
@@ -292,6 +300,22 @@ async def test_a_locker_at_midnight_moves_the_snapshot_but_not_the_median_and_ha
     hour = span_of(levels, MIDNIGHT - 3_600, MIDNIGHT).span
     assert hour is not None
     assert hour.mean == honest.usd + 9_000_000 * USD * 60 // 3_600
+
+
+async def test_the_programs_own_ledger_explains_the_same(played: Played) -> None:
+    """Filled by logs instead of reads, the flows come with the snapshots: 40 m in and out within a block are there.
+
+    In no block did units and prices move together, so it is the same to the last unit how the units are known.
+    """
+    config = played.setting.configure("by_logs.toml", change=_only_escrow)
+    await backfill_all(config, played.setting.addresses.ready_block)
+    by_logs = replace(played, config=config)
+    flash = await by_logs.why(ESCROW, "a flash deposit")
+    assert whole([flash]).parts.gross_in == 40_000_000 * USD
+    for event in played.blocks:
+        made, read = await by_logs.why(ESCROW, event), await played.why(ESCROW, event)
+        assert whole([made]).parts == whole([read]).parts, event
+        assert {change.basis for change in made.changes} <= {LOGS, ""}, event
 
 
 async def test_flow_is_additive_over_adjoining_intervals(played: Played) -> None:
