@@ -17,7 +17,9 @@ from indexer.model import Snapshot, Status
 from indexer.run.books import Shelf, shelf
 from indexer.run.evidence import Judged, judged
 from indexer.store.base import DeploymentRow, Store
-from indexer.valuation.quality import median_of, worst
+from indexer.valuation.quality import worst
+from indexer.valuation.rollup import median
+from indexer.valuation.rollup import together as summed
 from indexer.valuation.rules import NAMES
 from indexer.valuation.verdicts import Finding, QualitySettings, Verdict
 
@@ -59,8 +61,8 @@ async def judge_stored(
 def together(judgements: Sequence[Judgement], settings: QualitySettings) -> tuple[int, int | None, Status]:
     """Headline, median and worst status of a protocol's deployments."""
     at = max(one.snapshot.at.timestamp for one in judgements)
-    median = median_of([one.judged.base for one in judgements], at, settings.median_s)
-    return sum(one.verdict.headline.usd for one in judgements), median, worst(one.verdict.status for one in judgements)
+    day = median(summed({one.row.key: one.judged.base for one in judgements}), at, settings.median_s)
+    return sum(one.verdict.headline.usd for one in judgements), day, worst(one.verdict.status for one in judgements)
 
 
 def echo_headline(one: Judgement) -> None:
