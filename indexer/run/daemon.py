@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -17,9 +17,11 @@ from typing import TypeVar
 from structlog.typing import FilteringBoundLogger
 
 from indexer.chain.follower import Advanced, Finalized, Reorged
-from indexer.errors import Permanent, WrongFork
+from indexer.errors import Permanent, Transient, WrongFork
 from indexer.model import BlockRef, Found
+from indexer.reads.ledger.audit import Difference
 from indexer.run.audit import Auditor
+from indexer.run.bookkeeping import Bookkeeper
 from indexer.run.live import LiveChain, open_chain
 from indexer.run.patience import patiently
 from indexer.run.program import ChainProgram, Deployment, Program
@@ -66,6 +68,7 @@ class ChainDaemon:
         self.log = log
         self.known = Known()
         self.last: BlockRef | None = None
+        self.books: Bookkeeper | None = None
         self.auditor = Auditor(live, store, log, live.program.settings.audit_one_in)
         self.watch = watch((d.row() for d in live.program.deployments), store, log, quality)
 
@@ -81,6 +84,8 @@ class ChainDaemon:
 
     async def _follow(self) -> None:
         self.known = await Known.load(self.store, self.chain)
+        ledger = self.live.ledger()
+        self.books = Bookkeeper(ledger) if ledger else None
         state = await self.store.chain_state(self.chain.name)
         heads = await self.store.heads(self.chain.name)
         self.last = heads[-1] if heads else None
@@ -103,10 +108,13 @@ class ChainDaemon:
                 self.log.warning("reorg", depth=len(old), ancestor=ancestor.number, head=str(new[-1]) if new else "")
                 self.known.forget_above(ancestor)
                 self.watch.forget_above(ancestor)
+                if self.books:
+                    self.books.rewind(ancestor)
                 self.last = ancestor
                 await self._advance(new, ancestor)
             case Finalized(block):
                 await self._finalize(block)
+                await self._audit(block)
 
     async def _advance(self, blocks: Sequence[BlockRef], ancestor: BlockRef | None = None) -> None:
         """Commit new blocks, each due one with its snapshots. The first commit also takes back what a reorg undid."""
@@ -115,6 +123,8 @@ class ChainDaemon:
             due = await self._due(block)
             self.last = block
             waiting.append(block)
+            if self.books:
+                self.books.note(block)
             if due:
                 await self._snapshot(block, due, waiting, ancestor)
                 waiting, ancestor = [], None
@@ -140,15 +150,47 @@ class ChainDaemon:
     async def _snapshot(
         self, at: BlockRef, due: Sequence[Deployment], heads: Sequence[BlockRef], ancestor: BlockRef | None
     ) -> None:
-        started = perf_counter()
+        started, http = perf_counter(), self.live.pool.stats.http
+        if self.books:
+            await self._patiently(self.books.catch_up)
         taken = await self._patiently(lambda: self._take(at, due))
         self.auditor.note(at)
         commit = taken.commit(self._progress(heads, ancestor))
-        traffic = dict(self.live.pool.stats.requests)
-        await self._commit(replace(commit, requests=taken.requests, calls=taken.calls, traffic=traffic))
+        if self.books:
+            commit = self.books.commit(commit, taken)
+        requests, traffic = self.live.pool.stats.http - http, dict(self.live.pool.stats.requests)
+        await self._commit(replace(commit, requests=requests, calls=taken.calls, traffic=traffic))
         self.known.learn(taken)
-        log_snapshots(self.log, taken, perf_counter() - started, taken.requests)
+        log_snapshots(self.log, taken, perf_counter() - started, requests)
         self.watch.see(taken.snapshots)
+        await self._audit()
+
+    async def _audit(self, final: BlockRef | None = None) -> None:
+        """Compare the ledger with the chain, where that is due; what was stored from a wrong answer is read again."""
+        if self.books is None:
+            return
+        try:
+            differences = await self.books.audit(final)
+        except Transient as error:
+            self.log.info("the ledger could not be compared with the chain", error=str(error))
+            return
+        for one in differences:
+            self.log.warning("logs and answers differ", contract=one.key[0], since=one.first, reason=one.reason)
+        if differences:
+            await self._correct(self.books, differences)
+
+    async def _correct(self, books: Bookkeeper, differences: Sequence[Difference]) -> None:
+        """Read again, from the chain, every snapshot since the first wrong block."""
+        first, tip = min(one.first for one in differences), books.ledger.book.tip
+        present = [(d, await self.store.present(d.key, first, tip)) for d in self.chain.deployments]
+        await self._commit(Commit(self.chain.name, uncovered=books.uncovered(differences)))
+        for number in sorted({number for _, blocks in present for number in blocks}):
+            at = books.ledger.blocks.get(number)
+            due = [d for d, blocks in present if at is not None and blocks.get(number, (None,))[0] == at.hash]
+            if at is not None and due:
+                with suppress(WrongFork):  # its snapshots end with its fork
+                    taken = await self._patiently(partial(self._take, at, due))
+                    await self._commit(taken.commit(Commit(self.chain.name, replace=True)))
 
     def _progress(self, heads: Sequence[BlockRef], ancestor: BlockRef | None) -> Commit:
         """The part of a commit that says how far we are."""
@@ -165,9 +207,8 @@ class ChainDaemon:
             self.known.learn(taken)
 
     async def _take(self, at: BlockRef, due: Sequence[Deployment]) -> Taken:
-        return await take(
-            self.chain, self.live.reader, at, due, self.known, clock=self.live.clock, keep=self._keep_found
-        )
+        source = self.books.ledger if self.books else self.live.reader
+        return await take(self.chain, source, at, due, self.known, clock=self.live.clock, keep=self._keep_found)
 
     async def _keep_found(self, found: Mapping[str, Sequence[Found]]) -> None:
         """What a large discovery found so far: a later start goes on from there."""

@@ -193,6 +193,8 @@ def test_status_tells_where_every_chain_and_deployment_stands(tvl: Tvl, filled: 
     chains = {chain["chain"]: chain for chain in document["chains"]}
     assert chains["ethereum"]["head"]["number"] == 53
     assert chains["ethereum"]["requests"] == 3
+    assert chains["ethereum"]["traffic"] == {"eth_call": 9, "eth_getBlockByNumber": 4}
+    assert (chains["ethereum"]["audited"], chains["ethereum"]["corrected"]) == (0, 0)
     assert chains["base"]["lag_s"] == document["now"] - (GENESIS + 11 * 3600)
     savings = next(one for one in document["deployments"] if one["deployment"] == ONE)
     assert (savings["snapshots"], savings["gaps"], savings["held"], savings["block"]["number"]) == (40, 1, 1, 40)
@@ -200,7 +202,8 @@ def test_status_tells_where_every_chain_and_deployment_stands(tvl: Tvl, filled: 
 
 def test_status_is_a_table_for_people(tvl: Tvl, filled: Path) -> None:
     out = tvl("status").stdout
-    assert lines(out)[0] == ["chain", "head", "lag", "final", "requests"]
+    assert lines(out)[0] == ["chain", "head", "lag", "final", "requests", "calls", "audited", "corrected"]
+    assert "ethereum was asked for eth_call 9x, eth_getBlockByNumber 4x" in out
     told = next(line for line in lines(out) if line[:1] == [ONE])
     assert told[1] == "40"
     assert told[-3:] == ["40", "1", "1"]
