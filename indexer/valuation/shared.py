@@ -7,15 +7,17 @@ found then, from the stored holdings (`Claims.shared`). Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 from indexer.model import Address
 
 TOKENS = frozenset({"tokens", "token", "assets", "asset", "underlying", "receipt", "receipts", "own_tokens", "exclude"})
 """Parameters that name what is held or issued, not who holds it."""
+
+TOLD = 5
+"""As many deployments are named in a sentence."""
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
@@ -31,29 +33,32 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class SharedContract:
-    """A contract that two deployments of a chain count."""
+    """A contract that several deployments of a chain count."""
 
     chain: str
     contract: Address
-    first: str
-    second: str
+    deployments: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.first} and {self.second} both count what {self.contract} holds"
+        return f"{' and '.join(self.deployments[:TOLD])}{self._more()} count what {self.contract} holds"
+
+    def _more(self) -> str:
+        return f" and {len(self.deployments) - TOLD} more" if len(self.deployments) > TOLD else ""
 
 
 def shared_contracts(listings: Iterable[Listing]) -> list[SharedContract]:
-    """Contracts that two deployments of a chain name, unless both list their tokens and have none in common."""
+    """Contracts that several deployments of a chain name, unless all list their tokens and have none in common."""
     named: dict[tuple[str, Address], list[Listing]] = {}
     for listing in sorted(listings, key=lambda one: one.key):
         for contract in sorted(set(_contracts(listing.params))):
             named.setdefault((listing.chain, contract), []).append(listing)
-    return [
-        SharedContract(chain, contract, first.key, second.key)
-        for (chain, contract), group in sorted(named.items())
-        for first, second in combinations(group, 2)
-        if not _apart(first, second)
-    ]
+    found = [SharedContract(*place, _meeting(group)) for place, group in sorted(named.items()) if len(group) > 1]
+    return [one for one in found if one.deployments]
+
+
+def _meeting(group: Sequence[Listing]) -> tuple[str, ...]:
+    """Those of a group that may count the same tokens as another one of it."""
+    return tuple(one.key for one in group if any(one is not other and not _apart(one, other) for other in group))
 
 
 def _apart(first: Listing, second: Listing) -> bool:
