@@ -13,8 +13,22 @@ from typing import Any
 
 from indexer.model import Address
 
-TOKENS = frozenset({"tokens", "token", "assets", "asset", "underlying", "receipt", "receipts", "own_tokens", "exclude"})
-"""Parameters that name what is held or issued, not who holds it."""
+TOKENS = frozenset(
+    {
+        "tokens",
+        "token",
+        "assets",
+        "asset",
+        "underlying",
+        "receipt",
+        "receipts",
+        "own_tokens",
+        "own",
+        "native",
+        "exclude",
+    }
+)
+"""Parameters that name what is held or issued, not who holds it. (`…_factories` are where others are found.)"""
 
 TOLD = 5
 """As many deployments are named in a sentence."""
@@ -48,27 +62,46 @@ class SharedContract:
 
 def shared_contracts(listings: Iterable[Listing]) -> list[SharedContract]:
     """Contracts that several deployments of a chain name, unless all list their tokens and have none in common."""
-    named: dict[tuple[str, Address], list[Listing]] = {}
+    named: dict[tuple[str, Address], list[tuple[str, set[Address]]]] = {}
     for listing in sorted(listings, key=lambda one: one.key):
-        for contract in sorted(set(_contracts(listing.params))):
-            named.setdefault((listing.chain, contract), []).append(listing)
+        for contract, tokens in _held(listing.params).items():
+            named.setdefault((listing.chain, contract), []).append((listing.key, tokens))
     found = [SharedContract(*place, _meeting(group)) for place, group in sorted(named.items()) if len(group) > 1]
     return [one for one in found if one.deployments]
 
 
-def _meeting(group: Sequence[Listing]) -> tuple[str, ...]:
-    """Those of a group that may count the same tokens as another one of it."""
-    return tuple(one.key for one in group if any(one is not other and not _apart(one, other) for other in group))
+def _meeting(group: Sequence[tuple[str, set[Address]]]) -> tuple[str, ...]:
+    """Those of a group that may count the same tokens as another one of it. No tokens: any."""
+    return tuple(
+        key
+        for key, tokens in group
+        if any(key != other and (not tokens or not theirs or tokens & theirs) for other, theirs in group)
+    )
 
 
-def _apart(first: Listing, second: Listing) -> bool:
-    mine, theirs = (set(_addresses(one.params.get("tokens"))) for one in (first, second))
-    return bool(mine and theirs) and not mine & theirs
+def _held(params: Mapping[str, Any]) -> dict[Address, set[Address]]:
+    """The contracts that a deployment names, each with the tokens that it counts of it; none where it does not say."""
+    listed = set(_addresses(params.get("tokens")))
+    held = {contract: set(listed) for contract in _contracts({k: v for k, v in params.items() if not _is_pairs(v)})}
+    for value in params.values():
+        for owner, token in value if _is_pairs(value) else ():
+            held.setdefault(Address(owner.lower()), set()).add(Address(token.lower()))
+    return held
+
+
+def _is_pairs(value: Any) -> bool:
+    """Whether it lists owners, each with a token."""
+    pairs = isinstance(value, list | tuple) and bool(value)
+    return pairs and all(isinstance(one, list | tuple) and len(one) == 2 and _are_addresses(one) for one in value)
+
+
+def _are_addresses(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) and _ADDRESS.fullmatch(value) for value in values)
 
 
 def _contracts(params: Mapping[str, Any]) -> Iterator[Address]:
     for name, value in params.items():
-        if name not in TOKENS:
+        if name not in TOKENS and not name.endswith("_factories"):
             yield from _addresses(value)
 
 

@@ -64,3 +64,20 @@ def test_one_of_a_group_that_counts_other_tokens_is_not_named() -> None:
 def test_a_long_list_is_cut_in_the_sentence() -> None:
     (one,) = shared_contracts([listing(name, factory=VAULT) for name in "abcdefgh"])
     assert str(one) == f"a and b and c and d and e and 3 more count what {VAULT} holds"
+
+
+def test_an_owner_listed_with_its_token_is_of_that_token_alone() -> None:
+    a, b = listing("a", pairs=[[VAULT, DAI], [OTHER, DAI]]), listing("b", pairs=[[VAULT, USDC]])
+    assert pairs(a, b) == []
+    assert pairs(a, b, listing("c", owners=[VAULT], tokens=[DAI])) == [(VAULT, "a", "c")]
+    assert pairs(listing("dex", pairs=[VAULT, OTHER]), listing("pair", pairs=[VAULT])) == [(VAULT, "dex", "pair")]
+
+
+def test_native_coins_of_an_owner_are_a_token_too() -> None:
+    ether = "0x" + "0" * 40
+    assert pairs(listing("a", pairs=[[VAULT, ether]]), listing("b", pairs=[[VAULT, ether]])) == [(VAULT, "a", "b")]
+    assert pairs(listing("a", pairs=[[VAULT, ether]]), listing("b", pairs=[[VAULT, DAI]])) == []
+
+
+def test_a_factory_of_vaults_that_curators_share_is_nobodys_holding() -> None:
+    assert pairs(listing("a", morpho_factories=[VAULT]), listing("b", morpho_factories=[VAULT])) == []
