@@ -23,8 +23,8 @@ from indexer.valuation.rollup import together as summed
 from indexer.valuation.rules import NAMES
 from indexer.valuation.verdicts import Finding, QualitySettings, Verdict
 
-QUICK_LINES = 5_000
-"""Snapshots of more holdings than this are judged by `tvl quality` alone."""
+QUICK_LINES, QUICK_BOOKS = 5_000, 100
+"""Snapshots of more holdings, and in stores of more deployments, are judged by `tvl quality` alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ async def judge_stored(
     books: Shelf | None = None,
 ) -> Judgement:
     """Judge a stored snapshot beside everybody's books: those given, or those of its time."""
-    beside = books or await shelf(store, snapshot.at.timestamp)
+    beside = books or await shelf(store, snapshot.at.timestamp, chain=row.chain)
     return Judgement(row, snapshot, await judged(store, row, snapshot, beside, settings))
 
 
@@ -81,6 +81,8 @@ async def latest(options: Options, protocol: str) -> list[Judgement]:
     """The newest snapshot of each deployment, judged; not where that would take long."""
     settings = quality_settings(options)
     async with options.store(options.settings()) as store:
+        if len(await store.deployments()) > QUICK_BOOKS:
+            return []
         newest = [(row, await store.snapshot(row.key)) for row in await deployments_of(store, protocol)]
         books = await shelf(store)
         return [
