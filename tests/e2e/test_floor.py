@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from devnet import Devnet, deploy_protocols
 from devnet.protocols import uniswap_v2
 from indexer.adapters.floor import DAY_S
 from indexer.model import Address, Snapshot, Status
@@ -87,6 +90,23 @@ async def test_pools_without_a_fresh_price_are_never_left_out(fresh: Setting) ->
         assert owners(snapshot) == set(fresh.addresses.uniswap_v2.pairs.values())
         assert snapshot.status is Status.HELD
         assert "left out" not in snapshot.reason
+
+
+async def test_a_day_whose_first_block_no_endpoint_has_any_more_is_a_gap_that_says_so(tmp_path: Path) -> None:
+    with Devnet.start(history=4) as net:
+        setting = Setting(net, deploy_protocols(net), tmp_path)
+        config = setting.configure(change=with_floor)
+        next_day(setting)
+        net.mine(20)
+        await index_each(config, [net.block_number()])
+        async with setting.store(config) as store:
+            snapshot = await store.snapshot(DEX, net.block_number())
+            others = await store.snapshot("aave-v3@devnet", net.block_number())
+    assert snapshot is not None
+    assert snapshot.status is Status.GAP
+    assert "no endpoint has the state of the day's first block" in snapshot.reason
+    assert others is not None
+    assert others.status is not Status.GAP
 
 
 async def test_daemon_and_backfill_leave_out_the_same(fresh: Setting) -> None:
