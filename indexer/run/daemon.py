@@ -164,6 +164,8 @@ class ChainDaemon:
     async def _keep_found(self, found: Mapping[str, Sequence[Found]]) -> None:
         """What a large discovery found so far: a later start goes on from there."""
         await self._commit(Commit(self.chain.name, found=found))
+        for deployment, items in found.items():
+            self.log.info("discovered", deployment=deployment, found=len(items), last=items[-1].key)
 
     async def _commit(self, commit: Commit) -> None:
         await self._patiently(lambda: self.store.commit(commit))

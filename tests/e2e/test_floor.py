@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from devnet import Devnet, deploy_protocols
-from devnet.protocols import uniswap_v2
+from devnet.protocols import uniswap_v2, uniswap_v4
 from indexer.adapters.floor import DAY_S
-from indexer.model import Address, Snapshot, Status
+from indexer.model import NATIVE, Address, Snapshot, Status
 from indexer.run.program import load_program
 from indexer.units import usd_text
 from tests.e2e.support import Setting, backfill_all, digests, following, index_each, reached
@@ -90,6 +90,35 @@ async def test_pools_without_a_fresh_price_are_never_left_out(fresh: Setting) ->
         assert owners(snapshot) == set(fresh.addresses.uniswap_v2.pairs.values())
         assert snapshot.status is Status.HELD
         assert "left out" not in snapshot.reason
+
+
+async def test_where_one_contract_holds_all_each_currency_is_judged(fresh: Setting) -> None:
+    net, there = fresh.net, fresh.addresses
+    manager = uniswap_v4.deploy_uniswap_v4(net)
+    net.mine()
+    for symbol in ("DAI", "USDC", "SCAM"):
+        uniswap_v4.initialize(net, manager, NATIVE, there.token(symbol))
+    for symbol, whole in (("DAI", 200_000), ("USDC", 50_000), ("SCAM", 10**9)):
+        net.send(there.token(symbol), "mint(address,uint256)", manager, there.amount(symbol, whole))
+    net.mine()
+    net.rpc("anvil_setBalance", manager, hex(60 * 10**18))
+    row = f"""
+[[protocols]]
+name = "uniswap-v4"
+chain = "devnet"
+kind = "uniswap_v4"
+pool_manager = "{manager}"
+floor_usd = 100_000
+"""
+    midnight = next_day(fresh)
+    config = fresh.configure(change=lambda text: with_floor(text) + row)
+    await index_each(config, [midnight])
+    async with fresh.store(config) as store:
+        snapshot = await store.snapshot("uniswap-v4@devnet", midnight)
+    assert snapshot is not None
+    assert {line.holding.token for line in snapshot.lines} == {NATIVE, there.token("DAI")}
+    below, unpriced = "1 pool below the floor of $100,000, worth $50,000.00", "1 pool without a priced token"
+    assert snapshot.reason == f"left out as of block {midnight}: {below}; {unpriced}"
 
 
 async def test_a_day_whose_first_block_no_endpoint_has_any_more_is_a_gap_that_says_so(tmp_path: Path) -> None:
