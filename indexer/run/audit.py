@@ -153,7 +153,7 @@ async def _read(
     live: LiveChain, deployment: Deployment, at: BlockRef, known: Known, avoid: str | None = None
 ) -> Snapshot:
     reader = live.reader_elsewhere(avoid) if avoid else live.reader
-    return (await take(live.program, reader, at, [deployment], known)).snapshots[0]
+    return (await take(live.program, reader, at, [deployment], known, clock=live.clock)).snapshots[0]
 
 
 def _majority(seen: Snapshot, votes: Mapping[str, Snapshot]) -> Snapshot | None:

@@ -20,6 +20,7 @@ from indexer.chain.follower import Advanced, Finalized, Reorged
 from indexer.errors import Permanent, WrongFork
 from indexer.model import BlockRef, Found
 from indexer.run.audit import Auditor
+from indexer.run.floor import Keep
 from indexer.run.live import LiveChain, open_chain
 from indexer.run.patience import patiently
 from indexer.run.program import ChainProgram, Deployment, Program
@@ -133,10 +134,11 @@ class ChainDaemon:
     async def _snapshot(
         self, at: BlockRef, due: Sequence[Deployment], heads: Sequence[BlockRef], ancestor: BlockRef | None
     ) -> None:
-        started = perf_counter()
-        taken = await self._patiently(lambda: self._take(at, due))
+        started, later = perf_counter(), dict[str, list[Found]]()
+        keep = partial(_collect, later) if ancestor else self._keep_found
+        taken = await self._patiently(lambda: self._take(at, due, keep))
         self.auditor.note(at)
-        commit = taken.commit(self._progress(heads, ancestor))
+        commit = taken.commit(self._progress(heads, ancestor), later)
         traffic = dict(self.live.pool.stats.requests)
         await self._commit(replace(commit, requests=taken.requests, calls=taken.calls, traffic=traffic))
         self.known.learn(taken)
@@ -151,15 +153,13 @@ class ChainDaemon:
     async def _first_points(self) -> None:
         """On an empty store, the last points that were due, so that there is something to see at once."""
         for at, due in await self.live.last_due(self.chain.deployments):
-            taken = await self._take(at, due)
+            taken = await self._take(at, due, self._keep_found)
             self.auditor.note(at)
             await self._commit(taken.commit(Commit(self.chain.name)))
             self.known.learn(taken)
 
-    async def _take(self, at: BlockRef, due: Sequence[Deployment]) -> Taken:
-        return await take(
-            self.chain, self.live.reader, at, due, self.known, clock=self.live.clock, keep=self._keep_found
-        )
+    async def _take(self, at: BlockRef, due: Sequence[Deployment], keep: Keep) -> Taken:
+        return await take(self.chain, self.live.reader, at, due, self.known, clock=self.live.clock, keep=keep)
 
     async def _keep_found(self, found: Mapping[str, Sequence[Found]]) -> None:
         """What a large discovery found so far: a later start goes on from there."""
@@ -172,3 +172,9 @@ class ChainDaemon:
 
     async def _patiently(self, act: Callable[[], Awaitable[T]]) -> T:
         return await patiently(act, self.log)
+
+
+async def _collect(later: dict[str, list[Found]], found: Mapping[str, Sequence[Found]]) -> None:
+    """Set aside what is found while a reorg is to be taken back: it is stored after that, in the same transaction."""
+    for deployment, items in found.items():
+        later.setdefault(deployment, []).extend(items)

@@ -12,7 +12,7 @@ from indexer.adapters.floor import DAY_S
 from indexer.model import NATIVE, Address, Snapshot, Status
 from indexer.run.program import load_program
 from indexer.units import usd_text
-from tests.e2e.support import Setting, backfill_all, digests, following, index_each, reached
+from tests.e2e.support import Setting, backfill_all, block_hash, digests, following, index_each, reached
 
 pytestmark = pytest.mark.anvil
 
@@ -162,3 +162,26 @@ async def test_daemon_and_backfill_leave_out_the_same(fresh: Setting) -> None:
         assert snapshot is not None
         assert "3 pools below the floor" in snapshot.reason
     assert await digests(followed, start, last) == await digests(filled, start, last)
+
+
+async def test_a_first_block_of_the_day_that_is_replaced_is_judged_anew(fresh: Setting) -> None:
+    """The verdict of the new block is kept with the snapshot that takes the old ones back."""
+    config, net, start = fresh.configure(change=with_floor), fresh.net, fresh.net.block_number()
+    async with fresh.store(config) as store, following(load_program(config), store):
+        await reached(store, start)
+        midnight = next_day(fresh)
+        net.mine(2)
+        await reached(store, net.block_number(), block_hash(net))
+        net.rollback(3)
+        net.send(fresh.addresses.token("USDC"), "mint(address,uint256)", fresh.addresses.escrow, 1)
+        assert next_day(fresh) == midnight
+        net.mine(3)
+        await reached(store, net.block_number(), block_hash(net))
+        found, _ = await store.found(DEX)
+        snapshot = await store.snapshot(DEX, net.block_number())
+    assert [item.block for item in found if item.key.startswith("floor:")][-1] == midnight
+    assert snapshot is not None
+    assert snapshot.reason.startswith(f"left out as of block {midnight}: 1 pool below")
+    clean = fresh.configure("clean.toml", change=with_floor)
+    await index_each(clean, range(start, net.block_number() + 1))
+    assert await digests(config, start, net.block_number()) == await digests(clean, start, net.block_number())
