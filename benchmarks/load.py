@@ -28,6 +28,7 @@ class Kind(IntEnum):
     PAIR = 3
     POOL = 4
     VAULT = 5
+    FACTORY = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,11 @@ def address(kind: Kind, index: int) -> Address:
     """Where the contract of that kind and number stands."""
     place = f"{kind:02x}{index:08x}"
     return Address("0x" + place + hashlib.sha256(place.encode()).hexdigest()[:30])
+
+
+def factory_of(pairs: int) -> Address:
+    """Where a factory of so many pairs stands."""
+    return address(Kind.FACTORY, pairs)
 
 
 def place_of(target: bytes) -> tuple[Kind, int]:

@@ -57,7 +57,8 @@ def _load(path: Path) -> Artifact:
 
 def _creation_code(content: dict[str, Any]) -> str:
     if "bytecode" in content:
-        return str(content["bytecode"])
+        bytecode = content["bytecode"]
+        return str(bytecode["object"] if isinstance(bytecode, dict) else bytecode)
     return str(content["compilerOutput"]["evm"]["bytecode"]["object"])
 
 

@@ -30,6 +30,7 @@ const published = [
     evmVersion: "paris",
     files: ["Morpho.sol", "mocks/OracleMock.sol", "mocks/IrmMock.sol"].map((name) => `@morpho-org/morpho-blue/src/${name}`),
   },
+  { compiler: "solc", evmVersion: "cancun", files: ["@pythnetwork/pyth-sdk-solidity/MockPyth.sol"] },
 ];
 
 function compileAll() {

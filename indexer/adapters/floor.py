@@ -14,6 +14,7 @@ from typing import ClassVar, Self, TypeVar
 from pydantic import Field, model_validator
 
 from indexer.adapters.base import Adapter, ContractAddress
+from indexer.adapters.parts import exactly_one
 from indexer.adapters.pools import PoolParams
 from indexer.errors import CallFailed
 from indexer.model import Address, BlockRef, Found
@@ -36,10 +37,17 @@ class FloorParams(PoolParams):
     next day; 0 leaves out none."""
 
     @model_validator(mode="after")
-    def _floor_of_a_factory(self) -> Self:
+    def _one_source(self) -> Self:
+        exactly_one(factory=self.factory, **{self.listed: self.pools_listed})
         if self.floor_usd and self.factory is None:
             raise ValueError("a floor needs a factory: listed pools are all read")
         return self
+
+    @property
+    def pools_listed(self) -> Sequence[Address]:
+        """The pools that are given in place of a factory."""
+        pools: Sequence[Address] = getattr(self, self.listed)
+        return pools
 
     def only(self, pools: Sequence[Address]) -> Self:
         """The same parameters for exactly these pools."""

@@ -5,10 +5,11 @@ No logs may also mean a wrong address, so a reading asks the contract something 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from indexer.adapters.parts import ask_groups
 from indexer.errors import CallFailed
 from indexer.model import Address, BlockRef, Found, Hash, Status
 from indexer.reads.decode import decode_types
@@ -37,19 +38,23 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """What a contract announces by `event`: `found` makes a discovery of its values and block; it answers `probe`."""
+    """What a contract announces by `event`: `found` makes discoveries of its values and block; it answers `probe`."""
 
     contract: Address
     event: Event
-    found: Callable[[tuple[Any, ...], int], Found]
+    found: Callable[[tuple[Any, ...], int], Iterable[Found]]
     probe: Ask
 
     def find(self, known: Sequence[Found], from_block: int, at: BlockRef) -> Plan[list[Found]]:
         """What was announced since, without what is known."""
         (logs,) = yield [LogQuery((self.contract,), ((self.event.topic,),), from_block, at.number)]
         names = {item.key for item in known}
-        announced = (self.found(self.event.values(log), log.block_number) for log in need(logs))
-        return list({item.key: item for item in announced if item.key not in names}.values())
+        new: dict[str, Found] = {}
+        for log in need(logs):
+            for item in self.found(self.event.values(log), log.block_number):
+                if item.key not in names:
+                    new.setdefault(item.key, item)
+        return list(new.values())
 
     def check(self, probe: Answer, found: Sequence[object]) -> None:
         """Raises CallFailed where no such contract stands. A fork without the getter is believed once it has a pool."""
@@ -60,3 +65,12 @@ class Logged:
 def since(found: Sequence[Found], at: BlockRef) -> list[Found]:
     """The pools that were announced up to the block."""
     return [item for item in found if item.block <= at.number and "pool" in item.data]
+
+
+def read_logged(
+    announced: Logged, pools: Sequence[Found], asks: Callable[[Found], Sequence[Ask]]
+) -> Plan[list[list[Answer]]]:
+    """What each pool is asked, in one round with the probe. Raises CallFailed where no such contract stands."""
+    probe, *answers = yield from ask_groups([[announced.probe], *map(asks, pools)])
+    announced.check(probe[0], pools)
+    return answers

@@ -7,7 +7,7 @@ stood at its block. Never finds more than a part at once.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -30,13 +30,15 @@ POOLS_LIMIT = 10_000_000
 class Numbered:
     """A factory's own list: `count` says how many pools it has, `item` which one stands at an index.
 
-    `tokens_of` asks pools for their tokens. The factory is the zero address where pools are listed one by one.
+    `tokens_of` asks pools for their tokens, `receipts_of` for those of their claims that are not the pools themselves.
+    The factory is the zero address where pools are listed one by one.
     """
 
     factory: Address
     count: Function
     item: Function
     tokens_of: TokensOf
+    receipts_of: Callable[[Sequence[Address]], Plan[dict[Address, Address]]] | None = None
 
     def find(self, known: Sequence[Found], block: int) -> Plan[list[Found]]:
         """The pools behind those known, with their tokens: a part of them where there are more than a part."""
@@ -53,7 +55,11 @@ class Numbered:
         answers = yield [self.item(self.factory, i) for i in indexes]
         pools = [address(answer) for answer in answers]
         tokens = yield from self.tokens_of(pools)
-        return [Found(str(i), block, pool_data(p, tokens[p], index=i)) for i, p in zip(indexes, pools, strict=True)]
+        receipts = (yield from self.receipts_of(pools)) if self.receipts_of else {}
+        return [
+            Found(str(i), block, pool_data(p, tokens[p], receipts.get(p), index=i))
+            for i, p in zip(indexes, pools, strict=True)
+        ]
 
     def length(self) -> Ask:
         """What asks the factory for its number of pools."""
@@ -96,8 +102,12 @@ class NumberedPools(FloorAdapter[P]):
     def discover(self, params: P, known: Sequence[Found], from_block: int, at: BlockRef) -> Plan[list[Found]]:
         factory = self.factory(params)
         if params.factory is None:
-            return (yield from find_listed(listed_in(params), known, at.number, factory.tokens_of))
+            return (yield from find_listed(params.pools_listed, known, at.number, factory.tokens_of))
         return (yield from factory.find(known, at.number))
+
+    def touched_by(self, params: P) -> Mapping[Address, tuple[Address, ...]]:
+        """A factory logs what it creates."""
+        return {params.factory: (params.factory,)} if params.factory else {}
 
     def standing(self, params: P, found: Sequence[Found], at: BlockRef) -> Plan[list[Found]]:
         (counted,) = yield [self.factory(params).length()]
@@ -107,19 +117,20 @@ class NumberedPools(FloorAdapter[P]):
     def read(self, params: P, found: Sequence[Found], at: BlockRef) -> Plan[list[Holding]]:
         factory = self.factory(params)
         chosen = (yield from self.above_floor(params, found, at)) if params.floor_usd else found
-        pools = yield from pools_of(chosen, listed_in(params), factory.tokens_of)
+        pools = yield from pools_of(chosen, params.pools_listed, factory.tokens_of)
         length = [factory.length()] if params.factory and not params.floor_usd else []
         counted, *answers = yield from ask_groups([length, *(self.asks(pool, params) for pool in pools)])
         count = stood(counted[0], found) if counted else POOLS_LIMIT
-        pairs = zip(pools, answers, strict=True)
-        return params.counted(h for pool, answer in pairs if pool.index < count for h in self._holdings(pool, answer))
+        standing = [(pool, answer) for pool, answer in zip(pools, answers, strict=True) if pool.index < count]
+        return params.counted(held for pool, answer in standing for held in self._holdings(pool, answer))
 
     def _holdings(self, pool: Pool, answers: Sequence[Answer]) -> list[Holding]:
-        amounts = spread(pool, answers[0]) if len(answers) == 1 else answers
-        return pool_holdings(pool, amounts, receipt=pool.address)
+        return pool_holdings(pool, self.amounts(pool, answers), self.receipt(pool))
 
+    def amounts(self, pool: Pool, answers: Sequence[Answer]) -> Sequence[Answer]:
+        """The amount of each of the pool's tokens, from what it was asked."""
+        return spread(pool, answers[0]) if len(answers) == 1 else answers
 
-def listed_in(params: FloorParams) -> Sequence[Address]:
-    """The pools that parameters list one by one."""
-    listed: Sequence[Address] = getattr(params, params.listed)
-    return listed
+    def receipt(self, pool: Pool) -> Address | None:
+        """The token that the pool issues as a claim on its tokens."""
+        return pool.address

@@ -37,11 +37,15 @@ class PoolParams(Params):
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A pool and its tokens, or why they cannot be had. `index` is its place in a factory."""
+    """A pool and its tokens, or why they cannot be had. `index` is its place in a factory.
+
+    `receipt` is the token of claims on it, where that is known and not the pool itself.
+    """
 
     address: Address
     tokens: Tokens | Failed = UNKNOWN
     index: int = 0
+    receipt: Address | None = None
 
 
 def pools_of(
@@ -67,19 +71,21 @@ def pool_of(item: Found) -> Pool:
     """The pool that a discovery stands for."""
     data = item.data
     tokens = tuple([str(value) for key, value in data.items() if key.startswith("token")])
-    index = int(data.get("index", 0))
-    return _named(str(data["pool"]), tokens, index) if tokens else Pool(Address(str(data["pool"])), index=index)
+    return _made(str(data["pool"]), tokens, int(data.get("index", 0)), str(data.get("receipt", "")))
 
 
 @lru_cache(KEPT_HOLDINGS)
-def _named(pool: str, tokens: tuple[str, ...], index: int) -> Pool:
-    return Pool(Address(pool), tuple(map(Address, tokens)), index)
+def _made(pool: str, tokens: tuple[str, ...], index: int, receipt: str) -> Pool:
+    named = tuple(map(Address, tokens)) or UNKNOWN
+    return Pool(Address(pool), named, index, Address(receipt) if receipt else None)
 
 
-def pool_data(pool: Address, tokens: Tokens | Failed, **more: int) -> dict[str, str | int | bool]:
-    """A pool as the data of a discovery: `pool`, `token0`, `token1` and so on."""
+def pool_data(
+    pool: Address, tokens: Tokens | Failed, receipt: Address | None = None, **more: int
+) -> dict[str, str | int | bool]:
+    """A pool as the data of a discovery: `pool`, `token0`, `token1` and so on, and its `receipt`, if it is given."""
     named = {} if isinstance(tokens, Failed) else {f"token{i}": token for i, token in enumerate(tokens)}
-    return {"pool": pool, **named, **more}
+    return {"pool": pool, **named, **({"receipt": receipt} if receipt else {}), **more}
 
 
 def find_listed(
@@ -137,3 +143,17 @@ def spread(pool: Pool, answer: Answer) -> Sequence[Answer]:
     if isinstance(pool.tokens, Failed):
         return ()
     return [answer] * len(pool.tokens) if isinstance(answer, Failed) else list(answer)[: len(pool.tokens)]
+
+
+def told_holdings(pool: Address, tokens: Answer, amounts: Answer) -> list[Holding]:
+    """What a pool, or its vault, says that it holds: lists of tokens and of amounts, of one length.
+
+    A share of the pool's own is no holding of it. A token named twice, or lists that do not match, are malformed.
+    """
+    named = tokens if isinstance(tokens, Failed) else different_tokens(tokens)
+    if isinstance(named, Failed) or isinstance(amounts, Failed):
+        return [unidentified(pool, named if isinstance(named, Failed) else amounts)]
+    if len(named) != len(amounts):
+        return [unidentified(pool, Failed(Status.MALFORMED, f"names {len(named)} tokens and {len(amounts)} amounts"))]
+    pairs = zip(named, amounts, strict=True)
+    return [holding(token, pool, amount, receipt=pool) for token, amount in pairs if token != pool]

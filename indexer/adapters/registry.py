@@ -1,7 +1,7 @@
 """Names of kinds -> adapters, and what a configuration says of a kind -> its typed parameters.
 
-Our own kinds are imported when first used; those of other packages come by the entry point group "indexer.adapters"
-(`my_kind = "my_package.module:MyAdapter"`). A name of ours cannot be taken by another package.
+Our own kinds, and the recipes that are shipped, are imported when first used; those of other packages come by the entry
+point group "indexer.adapters" (`my_kind = "my_package.module:MyAdapter"`). A name of ours cannot be taken by another.
 """
 
 from __future__ import annotations
@@ -9,29 +9,36 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
-from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from pydantic import ValidationError
 
 from indexer.adapters.base import Adapter, Params
-from indexer.errors import ConfigError, UnknownName, clean
+from indexer.config.kinds import Kinds
+from indexer.errors import ConfigError, clean
 
 GROUP = "indexer.adapters"
 
 OURS = {
     "aave_v2": "AaveV2",
     "aave_v3": "AaveV3",
+    "balancer_v1": "BalancerV1",
+    "balancer_v2": "BalancerV2",
+    "balancer_v3": "BalancerV3",
     "compound_v2": "CompoundV2",
     "compound_v3": "CompoundV3",
+    "curve": "Curve",
     "erc4626": "Erc4626",
     "euler_v2": "EulerV2",
     "fraxlend": "Fraxlend",
+    "iziswap": "Iziswap",
     "morpho_blue": "MorphoBlue",
+    "recipe": "Recipe",
     "token_balances": "TokenBalances",
+    "trader_joe_lb": "TraderJoeLb",
     "uniswap_v2": "UniswapV2",
     "uniswap_v3": "UniswapV3",
+    "uniswap_v4": "UniswapV4",
 }
 """Kind, which is its module's name too, and the adapter's class."""
 
@@ -59,21 +66,31 @@ class ParamErrors(ConfigError):
         super().__init__(told, kind=kind)
 
 
+def _shipped_kinds() -> tuple[str, ...]:
+    """Imported when first needed, as every kind is."""
+    from indexer.adapters.recipes.shipped import shipped_kinds
+
+    return shipped_kinds()
+
+
+def _shipped_adapter(kind: str) -> Adapter[Any]:
+    from indexer.adapters.recipes.shipped import shipped_adapter
+
+    return shipped_adapter(kind)
+
+
+KINDS: Kinds[Adapter[Any]] = Kinds("indexer.adapters", GROUP, Adapter, OURS, _shipped_kinds, _shipped_adapter)
+
+
 def kinds() -> tuple[str, ...]:
     """Every kind that can be used here, ours and of other packages, in alphabetical order."""
-    return tuple(sorted({*OURS, *(point.name for point in entry_points(group=GROUP))}))
+    return KINDS.names()
 
 
 @cache
 def adapter(kind: str) -> Adapter[Any]:
     """The adapter of a kind. Raises UnknownName, and ConfigError where another package's adapter does not load."""
-    if kind in OURS:
-        return _checked(kind, getattr(import_module(f"indexer.adapters.{kind}"), OURS[kind])())
-    for point in entry_points(group=GROUP, name=kind):
-        return _checked(kind, _loaded(point))
-    close = get_close_matches(kind, kinds(), n=1)
-    guess = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(kinds())}"
-    raise UnknownName(f"no kind {clean(kind, 64)!r}; {guess}", hint="Correct the `kind` in the configuration.")
+    return KINDS.load(kind)
 
 
 def parse_params(kind: str, values: Mapping[str, Any]) -> Params:
@@ -83,21 +100,6 @@ def parse_params(kind: str, values: Mapping[str, Any]) -> Params:
         return model.model_validate(dict(values))
     except ValidationError as error:
         raise ParamErrors(kind, _problems(error, tuple(model.model_fields))) from None
-
-
-def _loaded(point: EntryPoint) -> Any:
-    try:
-        thing = point.load()
-        return thing() if isinstance(thing, type) else thing
-    except Exception as error:  # another package's code: whatever it raises, the operator must learn which one it is
-        reason = clean(f"{type(error).__name__}: {error}")
-        raise ConfigError(f"the kind {point.name!r} of {point.value} does not load: {reason}") from error
-
-
-def _checked(kind: str, found: Any) -> Adapter[Any]:
-    if not isinstance(found, Adapter) or found.kind != kind:
-        raise ConfigError(f"the entry point {kind!r} is no adapter of that kind")
-    return found
 
 
 def _problems(error: ValidationError, known: Sequence[str]) -> list[tuple[Path, str]]:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import model_validator
-
 from indexer.adapters.floor import FloorParams
 from indexer.adapters.numbered import Numbered, NumberedPools
-from indexer.adapters.parts import Addresses, exactly_one
+from indexer.adapters.parts import Addresses
 from indexer.adapters.pools import Pool, balances_of, token_pairs
 from indexer.model import NATIVE
 from indexer.reads.abi import interface
@@ -30,11 +28,6 @@ class UniswapV2Params(FloorParams):
     """What the factory calls them: `allPairs…`, or `allPools…` (Velodrome V2, Aerodrome and their forks)."""
     amounts: Literal["reserves", "balances"] = "reserves"
     """`reserves`: what the pair answers for. `balances`: what it holds, with tokens sent to it by mistake or gift."""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> UniswapV2Params:
-        exactly_one(factory=self.factory, pairs=self.pairs)
-        return self
 
 
 class UniswapV2(NumberedPools[UniswapV2Params]):

@@ -6,14 +6,12 @@ their balances. https://docs.uniswap.org/contracts/v3/reference/core/UniswapV3Fa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
-
-from pydantic import model_validator
 
 from indexer.adapters.floor import FloorAdapter, FloorParams
 from indexer.adapters.logged import Event, Logged, since
-from indexer.adapters.parts import Addresses, ask_groups, exactly_one
+from indexer.adapters.parts import Addresses, ask_groups
 from indexer.adapters.pools import (
     balances_of,
     different_tokens,
@@ -38,11 +36,6 @@ class UniswapV3Params(FloorParams):
     pools: Addresses = ()
     """The pools to count, in place of a factory."""
 
-    @model_validator(mode="after")
-    def _one_source(self) -> UniswapV3Params:
-        exactly_one(factory=self.factory, pools=self.pools)
-        return self
-
 
 class UniswapV3(FloorAdapter[UniswapV3Params]):
     """The positions are NFTs, so that no token is a claim on a pool's balances."""
@@ -59,6 +52,10 @@ class UniswapV3(FloorAdapter[UniswapV3Params]):
         if factory is None:
             return (yield from find_listed(params.pools, known, at.number))
         return (yield from factory.find(known, from_block, at))
+
+    def touched_by(self, params: UniswapV3Params) -> Mapping[Address, tuple[Address, ...]]:
+        """A factory logs what it creates."""
+        return {params.factory: (params.factory,)} if params.factory else {}
 
     def standing(self, params: UniswapV3Params, found: Sequence[Found], at: BlockRef) -> Plan[list[Found]]:
         yield from ()
@@ -106,7 +103,7 @@ _FACTORIES: dict[str, Callable[[Address], Logged]] = {
 }
 
 
-def _found(values: tuple[Any, ...], block: int) -> Found:
+def _found(values: tuple[Any, ...], block: int) -> list[Found]:
     """The tokens stand first in all of these events, and the pool last."""
     token0, token1, *_, pool = values
-    return Found(pool, block, pool_data(pool, different_tokens((token0, token1))))
+    return [Found(pool, block, pool_data(pool, different_tokens((token0, token1))))]

@@ -150,10 +150,13 @@ async def _snapshot(store: Store, row: DeploymentRow, at: Moment, newest: int) -
 async def _flows(
     store: Store, rows: Sequence[DeploymentRow], start: Moment, at: Moment
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """What each protocol opened with, and its net flow since."""
+    """What each protocol opened with, and its net flow since; nothing where not all of them were stored then."""
     openings: dict[str, int] = defaultdict(int)
     flowed: dict[str, int] = defaultdict(int)
     for one in await explained(store, rows, start, at):
+        if one.opening is None:
+            click.echo(f"{one.row.key} was not stored at {start.text}: there are no shares since then", err=True)
+            return {}, {}
         made = whole([one])
         openings[one.row.protocol] += made.opening
         flowed[one.row.protocol] += made.parts.flow

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from pydantic import ValidationError
 
+from indexer.config.kinds import Kinds
 from indexer.errors import ConfigError, clean
 from indexer.pricing.base import Oracle, OracleParams
 
@@ -38,24 +37,22 @@ _OURS: Mapping[str, str] = {
 }
 
 
+KINDS: Kinds[Oracle[Any]] = Kinds("indexer.pricing", GROUP, Oracle, _OURS)
+
+
 def kinds() -> tuple[str, ...]:
     """Every known kind, ours and installed ones, sorted."""
-    return tuple(sorted({*_OURS, *_installed()}))
+    return KINDS.names()
 
 
 @cache
 def oracle(kind: str) -> Oracle[Any]:
-    """The oracle of a kind. Raises ConfigError where there is none, or an installed one cannot be used."""
-    if kind in _OURS:
-        made: Oracle[Any] = getattr(import_module(f"indexer.pricing.{kind}"), _OURS[kind])()
-        return made
-    if kind in _installed():
-        return _load(_installed()[kind])
-    raise ConfigError(f"no oracle kind {clean(kind, 64)!r}; known: {', '.join(kinds())}")
+    """The oracle of a kind. Raises UnknownName, and ConfigError where another package's cannot be used."""
+    return KINDS.load(kind)
 
 
 def parse_params(kind: str, table: Mapping[str, Any]) -> OracleParams:
-    """The parameters of a route. Raises ConfigError that names every wrong key."""
+    """The parameters of a route. Raises ConfigError that names every wrong key, and UnknownName for the kind."""
     try:
         params: OracleParams = oracle(kind).params.model_validate(dict(table))
     except ValidationError as error:
@@ -68,18 +65,3 @@ def _problem(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"])
     message = clean(error["msg"].removeprefix("Value error, "))
     return f"{where}: {message}" if where else message
-
-
-@cache
-def _installed() -> Mapping[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP)}
-
-
-def _load(point: EntryPoint) -> Oracle[Any]:
-    try:
-        made = point.load()()
-    except Exception as error:  # any package may be installed, and any may be broken
-        raise ConfigError(f"oracle {point.name}: {point.value} cannot be loaded: {clean(str(error))}") from error
-    if not isinstance(made, Oracle):
-        raise ConfigError(f"oracle {point.name}: {point.value} is not an indexer.pricing.base.Oracle")
-    return made

@@ -31,7 +31,7 @@ class Route:
 
     @classmethod
     def parse(cls, table: Mapping[str, Any]) -> Route:
-        """A route of a configuration: `kind`, and the kind's parameters. Raises ConfigError."""
+        """A route of a configuration: `kind`, and the kind's parameters. Raises ConfigError, UnknownName."""
         kind, params = table.get("kind"), {key: value for key, value in table.items() if key != "kind"}
         if not isinstance(kind, str):
             raise ConfigError(f"a route needs a kind: one of {', '.join(registry.kinds())}")

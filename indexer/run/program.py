@@ -173,7 +173,7 @@ def _router(draft: Draft, settings: Settings, chain: str) -> Router:
         for i, table in enumerate(token.routes):
             try:
                 route = Route.parse(_resolved(_of_other_chain(table, settings), symbols, feeds))
-            except ConfigError as error:
+            except (ConfigError, UnknownName) as error:
                 draft.add(("tokens", chain, symbol, "routes", i), error.message)
                 whole = False
             else:

@@ -99,13 +99,14 @@ class Bar:
 
 def bars(levels: Sequence[Level], every_s: int, end: int | None = None, holds_s: int = HOLDS_S) -> list[Bar]:
     """A bar for each interval of the grid since 1970, from the first level to `end` (default: the last level)."""
-    made: dict[int, Bar] = {}
+    made: dict[int, _Gathering] = {}
     for stretch in stretches(levels, end, holds_s):
-        for piece in _pieces(stretch, every_s):
-            start = piece.start - piece.start % every_s
-            bar = _bar(start, piece, is_point=piece.start == stretch.level.timestamp)
-            made[start] = merge([made[start], bar], start) if start in made else bar
-    return [made[start] for start in sorted(made)]
+        for start, seconds in _pieces(stretch.start, stretch.end, every_s):
+            slot = start - start % every_s
+            if slot not in made:
+                made[slot] = _Gathering()
+            made[slot].add(stretch.level, seconds, start == stretch.level.timestamp)
+    return [made[slot].bar(slot) for slot in sorted(made)]
 
 
 def merge(many: Sequence[Bar], start: int) -> Bar:
@@ -169,8 +170,10 @@ def level_at(levels: Sequence[Level], timestamp: int, holds_s: int = HOLDS_S) ->
 
 def span_of(levels: Sequence[Level], start: int, end: int, holds_s: int = HOLDS_S) -> Bar:
     """One bar of the time from `start` to `end`."""
-    pieces = list(_within(levels, start, end, holds_s))
-    return merge([_bar(start, p, is_point=p.start == p.level.timestamp) for p in pieces], start)
+    gathering = _Gathering()
+    for piece in _within(levels, start, end, holds_s):
+        gathering.add(piece.level, piece.end - piece.start, piece.start == piece.level.timestamp)
+    return gathering.bar(start)
 
 
 def median(levels: Sequence[Level], end: int, window_s: int = DAY_S, holds_s: int = HOLDS_S) -> int | None:
@@ -198,25 +201,52 @@ def _within(levels: Sequence[Level], start: int, end: int, holds_s: int) -> Iter
             yield Stretch(max(stretch.start, start), stretch.end, stretch.level)
 
 
-def _pieces(stretch: Stretch, every_s: int) -> Iterator[Stretch]:
-    """A stretch cut at the grid."""
-    start = stretch.start
+def _pieces(start: int, end: int, every_s: int) -> Iterator[tuple[int, int]]:
+    """A time cut at the grid: where each piece begins, and its seconds."""
     while True:
-        end = min(stretch.end, start - start % every_s + every_s)
-        yield Stretch(start, end, stretch.level)
-        if end >= stretch.end:
+        upto = min(end, start - start % every_s + every_s)
+        yield start, upto - start
+        if upto >= end:
             return
-        start = end
+        start = upto
 
 
-def _bar(start: int, piece: Stretch, *, is_point: bool) -> Bar:
-    level, seconds = piece.level, piece.end - piece.start
-    if level.usd is None:
-        return Bar(start, None, None, 0, seconds)
-    span = Span(level.usd, level.usd, level.usd, level.usd, level.low, level.high, level.usd * seconds, seconds)
-    if level.is_held:
-        return Bar(start, None, span, int(is_point), 0)
-    return Bar(start, span, None, int(is_point), 0)
+class _Gathering:
+    """A bar in the making."""
+
+    __slots__ = ("_gap_s", "_partial", "_points", "_whole")
+
+    def __init__(self) -> None:
+        self._whole: list[int] = []
+        self._partial: list[int] = []
+        self._points = self._gap_s = 0
+
+    def add(self, level: Level, seconds: int, is_point: bool) -> None:
+        """A level that held for so long; `is_point`: it was stored at the beginning of that time."""
+        usd = level.usd
+        if usd is None:
+            self._gap_s += seconds
+            return
+        self._points += is_point
+        so_far = self._partial if level.is_held else self._whole
+        if not so_far:
+            so_far += (usd, usd, usd, usd, level.low, level.high, usd * seconds, seconds)
+            return
+        _, high, low, _, least, most, area, passed = so_far
+        so_far[1:] = (
+            usd if usd > high else high,
+            usd if usd < low else low,
+            usd,
+            level.low if level.low < least else least,
+            level.high if level.high > most else most,
+            area + usd * seconds,
+            passed + seconds,
+        )
+
+    def bar(self, start: int) -> Bar:
+        """What was gathered."""
+        whole, partial = (Span(*some) if some else None for some in (self._whole, self._partial))
+        return Bar(start, whole, partial, self._points, self._gap_s)
 
 
 def _joined(spans: Iterable[Span | None]) -> Span | None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from indexer.model import Address, Bucket, Grade, Line, Status
-from indexer.units import usd_text
+from indexer.model import Address, Bucket, Grade, Line, Quote, Status
+from indexer.units import USD_DECIMALS, usd_text
 from indexer.valuation.books import Entry, Place, worth
 from indexer.valuation.history import Path, base_usd, path, seen, weighted_median
 from indexer.valuation.jumps import BPS, jumps
-from indexer.valuation.pools import SIDED, counter_liquidity, pools_of
+from indexer.valuation.pools import counter_liquidity, is_sided, pools_of
 from indexer.valuation.profiles import by_balance
 from indexer.valuation.verdicts import Evidence, Finding, QualitySettings
 
@@ -40,13 +40,14 @@ def gap(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
 
 
 def held(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
-    """A number that should be there and cannot be had: one finding a token."""
+    """A number that cannot be had, or that its own reading does not believe: one finding a token."""
     told: dict[Address, Line] = {}
     for line in evidence.book.snapshot.lines:
         if line.status in TROUBLE:
             told.setdefault(line.holding.token, line)
     for token, line in told.items():
-        yield Finding("held", Status.HELD, token, line.reason, excludes=False)
+        status = Status.SUSPECT if line.status is Status.SUSPECT else Status.HELD
+        yield Finding("held", status, token, line.reason, line.usd or 0, excludes=False)
 
 
 def in_and_out(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
@@ -106,20 +107,32 @@ def own_token(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding
 
 
 def depth(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
-    """A token priced by a market, worth more than all that stands against it in the stored pools."""
+    """A token priced by a market, worth more than all that stands against it there."""
     for token, usd in _worth_by_token(evidence).items():
         quote = evidence.book.snapshot.quotes.get(token)
         if quote is None or quote.grade not in MARKET or not _heavy(evidence, usd, settings):
             continue
-        against = counter_liquidity(evidence.claims, (evidence.book.chain, token))
+        against = _against(evidence, quote)
         if against is not None and usd > against * settings.depth_times:
-            reason = f"{usd_text(usd)} by a market's price, and {usd_text(against)} stands against it in stored pools"
+            reason = f"{usd_text(usd)} by a market's price, and {usd_text(against)} stands against it there"
             yield Finding("depth", Status.SUSPECT, token, reason, usd)
+
+
+def _against(evidence: Evidence, quote: Quote) -> int | None:
+    """What stands against a token in the market that priced it, or in stored pools, whichever is more."""
+    from indexer.pricing.compose import depth_of
+
+    there = depth_of(quote)
+    stored = counter_liquidity(evidence.claims, (evidence.book.chain, quote.token))
+    known = [stored] if stored is not None else []
+    if there is not None:
+        known.append(there.numerator * 10**USD_DECIMALS // there.denominator)
+    return max(known, default=None)
 
 
 def lopsided(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
     """One side of constant-product pools worth many times the other: one of the prices is wrong."""
-    if evidence.book.kind not in SIDED:
+    if not is_sided(evidence.book):
         return
     for token, usd in _worth_by_token(evidence).items():
         if not _heavy(evidence, usd, settings):
@@ -183,7 +196,7 @@ def idle(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
 
 RULES: tuple[Rule, ...] = (
     Rule("gap", "nothing of the deployment could be read at the block", gap),
-    Rule("held", "a number that should be there and cannot be had", held),
+    Rule("held", "a number that cannot be had, or that its own reading does not believe", held),
     Rule(
         "jump",
         "an amount or price that leaps between two snapshots, and that nothing explains (see also `newcomer` "
@@ -197,7 +210,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("flash", "much that came and left within one block: told, and in no number", flash),
     Rule("own_token", "a base that is mostly the protocol's own tokens", own_token),
-    Rule("depth", "a token priced by a market, worth more than what stands against it in the stored pools", depth),
+    Rule("depth", "a token priced by a market, worth more than what stands against it there", depth),
     Rule("lopsided", "a constant-product pool whose sides differ in value many times", lopsided),
     Rule("unheld", "an account of more than another stored reading shows to be there", unheld),
     Rule("unbacked", "a receipt held for more than all that is behind it", unbacked),
@@ -235,7 +248,8 @@ def _really_held(evidence: Evidence, entry: Entry) -> int | None:
     if not by_balance(entry, evidence.claims):
         return None
     beside = evidence.claims.by_owner.get((entry.book.chain, entry.line.holding.owner), ())
-    others = [other for other in beside if other.book.key != entry.book.key and other.counts]
+    base = (other for other in beside if other.line.holding.bucket is Bucket.BASE and other.counts)
+    others = [other for other in base if other.book.key != entry.book.key]
     owned = [other for other in others if not by_balance(other, evidence.claims)]
     if not any(other.position == entry.position for other in owned):
         return None

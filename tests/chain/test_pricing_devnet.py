@@ -8,15 +8,14 @@ from math import isqrt
 
 import pytest
 
-from devnet import Addresses, Devnet, NotInstalledError, RpcError, deploy_protocols
+from devnet import Addresses, Devnet, NotInstalledError, deploy_protocols
 from devnet.protocols import chainlink, erc4626, uniswap_v2, uniswap_v3
-from indexer.model import Address, BlockRef, Grade, Hash, Quote, Status
+from indexer.model import Address, BlockRef, Grade, Quote, Status
 from indexer.pricing.router import Route, Router
-from indexer.reads.plan import Answer, Ask, Call, Failed
 from indexer.testing import drive
+from tests.chain.pricing_support import ONE, floored, head, node
 
 pytestmark = pytest.mark.anvil
-ONE = 10**36
 
 
 @pytest.fixture(scope="module")
@@ -42,29 +41,6 @@ def on(chain) -> Addresses:
     return chain[1]
 
 
-def head(net: Devnet) -> BlockRef:
-    block = net.block()
-    number, timestamp = int(block["number"], 16), int(block["timestamp"], 16)
-    return BlockRef(number, Hash(block["hash"]), Hash(block["parentHash"]), timestamp)
-
-
-def node(net: Devnet, at: BlockRef):
-    """Answers calls from the node, pinned by block hash."""
-
-    def answer(ask: Ask) -> Answer:
-        assert isinstance(ask, Call)
-        pin = {"blockHash": at.hash}
-        try:
-            raw = net.rpc("eth_call", {"to": ask.target, "data": "0x" + ask.data.hex()}, pin)
-        except RpcError as error:
-            return Failed(Status.HELD, str(error))
-        if raw == "0x" and net.rpc("eth_getCode", ask.target, pin) == "0x":
-            return Failed(Status.MISSING, "no code")
-        return ask.function.decode(bytes.fromhex(raw[2:]))
-
-    return answer
-
-
 def feed(on: Addresses, pair: str, **more) -> dict:
     return {"kind": "chainlink", "feed": on.feeds[pair].proxy, "heartbeat_s": 3600, "deviation_bps": 50} | more
 
@@ -80,10 +56,6 @@ def quotes(net: Devnet, on: Addresses, routes: dict[str, list[dict]], at: BlockR
 def answer_of(net: Devnet, on: Addresses, pair: str) -> Fraction:
     raw = net.call(on.feeds[pair].proxy, "latestRoundData()(uint80,int256,uint256,uint256,uint80)")[1]
     return Fraction(raw, 10**8)
-
-
-def floored(price: Fraction) -> int:
-    return price.numerator * ONE // price.denominator
 
 
 def test_a_feed_behind_its_real_proxy_is_priced_with_its_round_and_age(net, on):

@@ -291,3 +291,14 @@ async def test_two_stores_on_one_database_see_each_others_writes(make: Make, tmp
         assert len(await store.present(KEY, 0, 100)) == 19
         assert await store.digest(KEY) == await other.digest(KEY)
     assert await store.verify() == []
+
+
+async def test_the_last_read_is_the_last_that_is_no_gap_and_at_wish_lacks_nothing(store: Store) -> None:
+    await put(store, plain(KEY, block(1), [1]), held(KEY, block(2), [1]), plain(KEY, block(4), [1]), gap(KEY, block(5)))
+    assert await store.last_read(KEY) == block(4)
+    assert await store.last_read(KEY, block=3) == block(2)
+    assert await store.last_read(KEY, block=3, is_whole=True) == block(1)
+    assert await store.last_read(KEY, time=block(4).timestamp - 1) == block(2)
+    assert await store.last_read(KEY, time=block(4).timestamp) == block(4)
+    assert await store.last_read(KEY, block=0) is None
+    assert await store.last_read("nobody@chain") is None

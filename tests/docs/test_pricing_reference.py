@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import textwrap
 from dataclasses import fields
 from fractions import Fraction
@@ -13,6 +14,7 @@ from pydantic.fields import FieldInfo
 from indexer.pricing import registry
 from indexer.pricing.guards import GuardSettings, guard_names
 
+UNIT = Path(__file__).parents[1] / "unit" / "pricing"
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "pricing.md").read_text()
 
 
@@ -66,3 +68,25 @@ def test_every_threshold_is_listed_with_its_default_and_its_reason(setting):
 @pytest.mark.parametrize("guard", guard_names())
 def test_every_guard_is_listed(guard):
     assert f"\n| `{guard}` | " in PAGE
+
+
+def replayed() -> list[str]:
+    """The tests that the page names for faults and incidents."""
+    section = PAGE.partition("\n## Faults and incidents, replayed\n")[2].partition("\n## ")[0]
+    return re.findall(r"`(test_f?\d\w*|test_the_last\w*)`", section)
+
+
+def written(file: str, prefix: str) -> set[str]:
+    return set(re.findall(rf"^def ({prefix}\w*)\(", (UNIT / file).read_text(), re.MULTILINE))
+
+
+def test_every_replay_that_the_page_names_is_a_test():
+    there = {name for file in UNIT.glob("test_*.py") for name in written(file.name, "test_")}
+    assert [name for name in replayed() if name not in there] == []
+
+
+def test_every_fault_and_every_incident_is_on_the_page():
+    assert written("test_incidents.py", "test_2") <= set(replayed())
+    assert {number for name in replayed() for number in re.findall(r"^test_f(\d+)_", name)} == {
+        str(number) for number in range(51, 64)
+    }

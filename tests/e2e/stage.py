@@ -42,6 +42,7 @@ class Stage:
     config: str = ""
     numbers: list[int] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
+    vaults: dict[str, str] = field(default_factory=dict)
 
     @property
     def desk(self) -> Desk:

@@ -108,8 +108,8 @@ def test_a_range_begins_where_it_is_asked_to(tvl: Tvl, filled: Path, start: str,
 def test_long_tables_are_cut_and_say_so(tvl: Tvl, filled: Path) -> None:
     short, whole = tvl("show", "savings").stdout, tvl("show", "savings", "--all").stdout
     assert "… 10 earlier points (--all)" in short
-    assert len(short.splitlines()) == 33
-    assert len(whole.splitlines()) == 42
+    assert len(short.splitlines()) == 34
+    assert len(whole.splitlines()) == 43
 
 
 def test_deployments_are_summed_where_all_have_a_point_and_the_rest_is_told(tvl: Tvl, filled: Path) -> None:

@@ -5,13 +5,19 @@ Amounts are those reported at the time; where a report gives no number (a confid
 
 from fractions import Fraction
 
-from indexer.model import Grade, Quote, Status
+from indexer.model import NATIVE, Address, Bucket, Grade, Holding, Line, Quote, Status, Token
+from indexer.pricing.compose import depth_of
+from indexer.pricing.guards import GuardSettings
+from indexer.valuation.backing import backed
+from indexer.valuation.value import judge, totals, value
 from tests.unit.pricing.price_worlds import (
+    AT,
     DAI,
     DAI_USD,
     ETH,
     ETH_USD,
     NOW,
+    PAIR,
     UNIT,
     USDC,
     USDC_USD,
@@ -20,6 +26,7 @@ from tests.unit.pricing.price_worlds import (
     chainlink,
     erc20,
     feed,
+    pair,
     price,
     usd,
     vault,
@@ -49,6 +56,68 @@ def twap(min_depth: str = "1000") -> dict:
 def replay(routes: list[dict], world: dict) -> Quote:
     contracts = {TOKEN: erc20(), ETH: erc20(), USDC: erc20(6), DAI: erc20(), **ETH_AT_3000, **world}
     return price({**USD_FEEDS, TOKEN: routes}, contracts, TOKEN)
+
+
+def held_by(deployment: str, quote: Quote, amount: int) -> tuple[Line, Status]:
+    """A holding of `TOKEN` valued as a snapshot values it, and the snapshot's status."""
+    holdings = [Holding(TOKEN, amount, Address(deployment))]
+    lines, _ = backed(
+        value(holdings, {TOKEN: quote}, {TOKEN: Token(TOKEN, "T", 18)}), {TOKEN: quote}, AT, GuardSettings()
+    )
+    return lines[0], judge(lines)[0]
+
+
+def test_2020_12_warp_finances_pool_share_is_not_moved_by_the_swap_that_doubled_its_naive_worth():
+    """7.8 million USD were lent on shares of Uniswap's DAI/WETH pair while a swap stood in its reserves. What they were
+    is not on record: round numbers stand for them."""
+    routes = {**USD_FEEDS, PAIR: [{"kind": "uniswap_v2_lp"}]}
+    supply = 2 * 10**6 * UNIT
+    fair = {**ETH_AT_3000, ETH_USD: feed(600_00000000), DAI: erc20(), ETH: erc20()}
+    before = fair | {PAIR: pair(DAI, ETH, 60 * 10**6 * UNIT, 10**5 * UNIT, supply)}
+    skewed = fair | {PAIR: pair(DAI, ETH, 600 * 10**6 * UNIT, 10**4 * UNIT, supply)}
+    quotes = [price(routes, world, PAIR) for world in (before, skewed)]
+    assert usd(quotes[0]) == usd(quotes[1]) == 60
+    naive = Fraction(600 * 10**6 + 10**4 * 600, 2 * 10**6)
+    assert naive / usd(quotes[1]) > 5
+
+
+def test_2023_02_10_dforces_curve_share_has_the_price_of_a_whole_block_and_a_raise_that_stays_is_held():
+    """3.65 million USD went by a virtual price that was wrong inside one transaction; no block's state has it."""
+    growth = {"growth_rate": "1.04", "growth_since": "2023-02-01T00:00:00Z", "growth_yearly_bps": 500}
+    curve = {"kind": "curve_lp", "pool": POOL, "coins": 2, **growth}
+    coins = [NATIVE, ETH]
+    routes = {**USD_FEEDS, NATIVE: [chainlink(ETH_USD)], TOKEN: [curve]}
+
+    def world(virtual: int) -> dict:
+        pool = {"get_virtual_price": virtual, "coins": lambda call: coins[call.data[-1]]}
+        return {**ETH_AT_3000, POOL: pool, TOKEN: {"totalSupply": 10**6 * UNIT}}
+
+    assert usd(price(routes, world(104 * UNIT // 100), TOKEN)) == Fraction(104, 100) * 3000
+    quote = price(routes, world(3 * UNIT), TOKEN)
+    assert quote.status is Status.HELD
+    assert "growth: rate 3 is" in quote.reason
+
+
+def test_2023_06_03_a_token_named_xrp_in_a_pool_of_its_own_is_suspect_and_adds_no_800_million():
+    """The pool's depth is not on record: 2,000 USD of ether stand for it."""
+    quote = replay([twap(min_depth="0.5")], {POOL: market(tick=0, depth=Fraction(2, 3))})
+    line, status = held_by(POOL, quote, 266_667 * UNIT)
+    assert round(depth_of(quote)) == 2_000
+    assert (line.status, status) == (Status.SUSPECT, Status.HELD)
+    assert line.usd > 800 * 10**6 * 10**18, "shown, and never cut"
+    assert totals([line])[Bucket.BASE].usd == 0
+
+
+def test_2023_07_a_token_whose_own_pool_makes_it_worth_trillions_is_suspect():
+    quote = replay([twap(min_depth="1")], {POOL: market(tick=0, depth=100)})
+    line, status = held_by(POOL, quote, 10**9 * UNIT)
+    assert line.usd == 3 * 10**12 * 10**18
+    assert (line.status, status, line.reason[:8]) == (Status.SUSPECT, Status.HELD, "backing:")
+
+
+def test_2025_11_04_deusd_at_10_cents_is_10_cents_though_it_was_made_to_be_a_dollar():
+    quote = replay([chainlink(TOKEN_FEED), {"kind": "fixed", "price": "1"}], {TOKEN_FEED: feed(10_000_000)})
+    assert (usd(quote), quote.grade) == (Fraction(1, 10), Grade.A)
 
 
 def test_2022_05_luna_stuck_at_its_floor_of_0_107_while_it_traded_at_0_01_is_held():

@@ -2,13 +2,20 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from indexer.errors import ConfigError
+from indexer.errors import ConfigError, UnknownName
 from indexer.pricing import registry
 from indexer.pricing.chainlink import ChainlinkParams
+from indexer.pricing.fixed import Fixed
 from indexer.pricing.router import Route
 
 FEED = "0x5f4eC3Df9cbd43714FE2740f5E3616155c5b8419"
 GOOD = {"feed": FEED, "heartbeat_s": 3600, "deviation_bps": 50}
+
+
+class Mine(Fixed):
+    """A kind of another package."""
+
+    kind = "mine"
 
 
 @pytest.fixture
@@ -17,13 +24,11 @@ def installed(monkeypatch):
 
     def install(**points: str) -> None:
         found = [EntryPoint(name, value, registry.GROUP) for name, value in points.items()]
-        monkeypatch.setattr(registry, "entry_points", lambda group: found)
+        monkeypatch.setattr("indexer.config.kinds.entry_points", lambda group: found)
         registry.oracle.cache_clear()
-        registry._installed.cache_clear()
 
     yield install
     registry.oracle.cache_clear()
-    registry._installed.cache_clear()
 
 
 def test_a_table_becomes_typed_parameters_with_lower_case_addresses():
@@ -45,8 +50,10 @@ def test_every_wrong_key_of_a_table_is_named_at_once():
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones():
-    with pytest.raises(ConfigError, match=r"no oracle kind 'chainlinc'; known: .*chainlink"):
+    with pytest.raises(UnknownName, match=r"no kind 'chainlinc'; did you mean 'chainlink'\?"):
         registry.oracle("chainlinc")
+    with pytest.raises(UnknownName, match=r"there are: .*chainlink, chronicle"):
+        registry.oracle("zzz")
 
 
 def test_a_route_without_a_kind_is_refused():
@@ -78,15 +85,17 @@ def test_a_rate_that_could_never_be_read_is_refused_at_load(table, word):
 
 
 def test_an_oracle_of_another_package_is_found_by_its_entry_point(installed):
-    installed(mine="indexer.pricing.fixed:Fixed")
+    installed(mine=f"{__name__}:Mine")
     assert "mine" in registry.kinds()
     assert registry.parse_params("mine", {"price": "1"}).price == 1
 
 
-@pytest.mark.parametrize("value", ["no.such.module:X", "indexer.pricing.fixed:Nothing", "builtins:dict"])
+@pytest.mark.parametrize(
+    "value", ["no.such.module:X", "indexer.pricing.fixed:Nothing", "builtins:dict", "indexer.pricing.fixed:Fixed"]
+)
 def test_an_oracle_that_cannot_be_loaded_is_refused_by_name(installed, value):
     installed(broken=value)
-    with pytest.raises(ConfigError, match="oracle broken: "):
+    with pytest.raises(ConfigError, match="the kind 'broken' of "):
         registry.oracle("broken")
 
 

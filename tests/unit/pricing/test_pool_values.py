@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.pricing.balancer_weighted import weighted_value
@@ -49,9 +49,10 @@ def test_prices_in_another_unit_give_the_same_value_in_that_unit(value, held, px
     assert abs(value(*held, px * factor, py * factor) / (value(*held, px, py) * factor) - 1) < Fraction(1, 10**30)
 
 
-@given(x=whole, y=whole, py=prices)
-def test_a_stable_pool_at_its_own_price_is_worth_what_it_holds(x, y, py):
-    assume(Fraction(1, 20) < x / y < 20)
+@given(x=whole, ratio=st.fractions(Fraction(1, 20), 20, max_denominator=10**6), py=prices)
+@settings(deadline=None)
+def test_a_stable_pool_at_its_own_price_is_worth_what_it_holds(x, ratio, py):
+    y = x * ratio
     own_price = (3 * x**2 * y + y**3) / (x**3 + 3 * x * y**2)
     held = x * own_price * py + y * py
     assert abs(stable(x, y, own_price * py, py) / held - 1) < Fraction(1, 10**30)
@@ -87,3 +88,11 @@ def test_a_pool_of_three_is_valued_by_its_weights():
         [Fraction(50), Fraction(300), Fraction(20)], [Fraction(1, 2), Fraction(3, 10), Fraction(1, 5)], ONE
     )
     assert value([Fraction(10), ONE, Fraction(10)]) == 1000
+
+
+@given(skew=st.integers(1, 100), px=prices, py=prices)
+@settings(deadline=None)
+def test_trading_a_weighted_pool_a_hundredfold_does_not_move_its_fair_value(skew, px, py):
+    x, y = Fraction(10**6), Fraction(10**6)
+    before, after = eighty_twenty(x, y, px, py), eighty_twenty(x / skew, y * skew**4, px, py)  # x**0.8 * y**0.2 is kept
+    assert abs(after / before - 1) < Fraction(1, 10**30)

@@ -56,7 +56,7 @@ def flow(number: int, token: str, came: int, left: int, owner: str = "o") -> Flo
     return Flow(block(number), address(token), address(owner), Bucket.BASE, came * ONE, left * ONE)
 
 
-def logs(last: int, *items: Flow, tokens: str = "d", owner: str = "o") -> Flown:
+def logs(last: int, *items: Flow, tokens: Sequence[str] = "d", owner: str = "o") -> Flown:
     """All flows of tokens from block 1 to a block."""
     places = frozenset((address(token), address(owner), Bucket.BASE) for token in tokens)
     return Flown(1, last, items, places)
