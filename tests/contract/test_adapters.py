@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import indexer.adapters
@@ -249,6 +249,7 @@ def check_one_failed_discovery(
 
 
 @every_case
+@settings(deadline=None)
 @given(script=st.lists(st.integers(0, 6), min_size=1, max_size=9))
 def test_hostile_answers_end_in_holdings_or_in_an_error_with_a_name(case: Case, script: list[int]) -> None:
     """Answers of the right type and of the worst value, in any mixture with honest and failed ones."""

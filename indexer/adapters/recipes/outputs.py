@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
-from indexer.adapters.parts import balance_of, holding, token_in, unidentified
+from indexer.adapters.parts import balance_of, holding, token_in
 from indexer.adapters.recipes.program import Counted, Lost, Row
 from indexer.adapters.recipes.rows import Reading, key
 from indexer.errors import CallFailed
@@ -18,6 +18,9 @@ from indexer.reads.plan import Answer, Failed, Plan
 
 COIN = "0xeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
 """How contracts name the native coin where a token's address is asked for: https://eips.ethereum.org/EIPS/eip-7528"""
+
+LOST = "lost"
+"""Origin of what cannot be had."""
 
 Place: TypeAlias = tuple[Address, Address, Bucket]
 
@@ -42,23 +45,21 @@ class Held:
 
 def holdings_of(reading: Reading) -> Plan[list[Holding]]:
     """All that the outputs count. Raises CallFailed where an event that should be there was never seen."""
-    found = [_held(output, row) for output in reading.program.outputs for row in reading.joined(output.after)]
+    held = [_held(output, row) for output in reading.program.outputs for row in reading.joined(output.after)]
     _check_events(reading)
-    known = [each for each in found if isinstance(each, Held)]
-    balances = {each.place: balance_of(*each.place[:2]) for each in known if each.amount is None}
+    balances = {each.place: balance_of(*each.place[:2]) for each in held if each.amount is None}
     yield from reading.asked(list(balances.values()))
-    answers = {place: reading.answers[key(ask)] for place, ask in balances.items()}
-    lost = {each.contract: each for each in found if isinstance(each, Lost)}
-    return [*_summed(known, answers), *(unidentified(each.contract, each.failed) for each in lost.values())]
+    return _summed(held, {place: reading.answers[key(ask)] for place, ask in balances.items()})
 
 
-def _held(output: Counted, row: Row) -> Held | Lost:
+def _held(output: Counted, row: Row) -> Held:
+    """A row's holding. Of what cannot be had, the contract that was asked stands in for token and owner."""
     token, owner = _token(output, row), output.owner.of(row)
     receipt = output.receipt.of(row) if output.receipt else None
     bucket = _bucket(output, token, row)
     for value in (token, owner, receipt, bucket):
         if isinstance(value, Lost):
-            return value
+            return Held((value.contract, value.contract, output.bucket), None, LOST, value.failed)
     place = Address(token), Address(owner), cast(Bucket, bucket)
     if output.amount is None:
         return Held(place, receipt)

@@ -263,6 +263,14 @@ def test_what_cannot_be_had_stands_under_the_contract_that_was_asked() -> None:
     assert (held[CHEF].amount, held[CHEF].reason) == (None, "no such pool")
 
 
+def test_what_is_missing_of_a_token_in_itself_holds_what_is_known_of_it() -> None:
+    """A contract that stands in for an unknown token is the token and owner of another amount."""
+    steps = [step("a", get="a()(uint256)"), step("t", get="t()(address)")]
+    values = recipe(steps, [{"token": "chef", "amount": "a"}, {"token": "t", "amount": "a"}])
+    (holding,) = read(values, {CHEF: {"a": 5}})
+    assert (holding.token, holding.owner, holding.amount) == (CHEF, CHEF, None)
+
+
 @pytest.mark.parametrize(
     ("answer", "more", "token_", "status"),
     [
