@@ -4,6 +4,7 @@ Reads `tools/data/` (see its README) and never asks a node or the web:
 
 - `protocols.jsonl.xz`: what DefiLlama's adapters read, as facts; `protocol_kinds.py` says which of our kinds reads it.
 - `protocols.toml`: protocols that the registry lacks, written by hand, each with its source.
+- `curators.csv`: the factories of vaults on each chain.
 - `categories.csv`: what a protocol is, where its kind does not say it.
 
 Every row that comes out is one that the program accepts. To change the catalog, change what is read, then run
