@@ -500,3 +500,50 @@ def test_parameters_are_told_again_as_they_were_given() -> None:
     values = recipe(exclude=[B])
     again = parse_params("recipe", values).model_dump(mode="json", exclude_defaults=True)
     assert parse_params("recipe", again).model_dump(mode="json", exclude_defaults=True) == again
+
+
+WORDS = [
+    "chef",
+    "pool",
+    "pool.token",
+    "pool.0.0",
+    "native",
+    "",
+    ".",
+    "a b",
+    "0x12",
+    "²",
+    CHEF,
+    True,
+    -1,
+    2**300,
+    None,
+    [],
+]
+SIGNATURES = [
+    "length()(uint256)",
+    "info(uint256)(address token)",
+    "l()((address a)[])",
+    "E(address indexed a)",
+    "f(",
+    5,
+]
+steps_of_words = st.fixed_dictionaries(
+    {"name": st.sampled_from(WORDS)},
+    optional={
+        **dict.fromkeys(("on", "same_as", "keep"), st.sampled_from(WORDS)),
+        **dict.fromkeys(("get", "list", "count", "item", "event"), st.sampled_from(SIGNATURES)),
+        "args": st.lists(st.sampled_from(WORDS), max_size=2),
+        "where": st.dictionaries(st.sampled_from(["", "token", "x"]), st.sampled_from(WORDS), max_size=1),
+        "given": st.lists(st.sampled_from(WORDS), max_size=1),
+    },
+)
+holdings_of_words = st.dictionaries(
+    st.sampled_from(["token", "owner", "amount", "receipt", "own", "bucket"]), st.sampled_from(WORDS), max_size=4
+)
+
+
+@given(st.lists(steps_of_words, max_size=3), st.lists(holdings_of_words, max_size=2))
+def test_no_recipe_of_any_words_breaks_its_check(steps: list[Any], holdings: list[Any]) -> None:
+    with suppress(ParamErrors):
+        assert parse_params("recipe", recipe([POOL, *steps], [HELD, *holdings]))
