@@ -57,9 +57,11 @@ CATEGORIES = {
     "yield": ("erc4626", "vault_token_balance", "boring_vault", "masterchef_vaults"),
     "farm": ("masterchef",),
     "treasury": ("treasury",),
-    "staking": ("single_asset_staking",),
 }
 """What a protocol is by the kinds of its contracts in the registry; the first that fits."""
+
+ONLY_STAKING = {"single_asset_staking"}
+"""The kinds of a protocol of which nothing is known but that its token is staked."""
 
 BUCKET_ORDER = ("tvl", "borrowed", "staking", "pool2", "vesting", "treasury", "ownTokens")
 PART = {"tvl": "", "borrowed": "", "treasury": "", "ownTokens": "own"}
@@ -139,8 +141,8 @@ def build(folder: Path = DATA) -> Result:
         except LeftOut as reason:
             draft.left[i] = str(reason)
     _leave_out_parts(draft)
-    categories = _categories(rows, folder)
     by_hand, waiting = _by_hand(folder / "protocols.toml")
+    categories = _categories(rows, folder) | {entry.name: entry.category for entry in by_hand}
     entries = _one_name_each([*by_hand, *_merged(draft, chains, categories)])
     everything = sorted(entries, key=lambda entry: entry.key)
     return Result(rows, chains, everything, draft.left, waiting, [*_problems(everything)])
@@ -293,7 +295,8 @@ def _categories(rows: Iterable[Row], folder: Path) -> dict[str, str]:
 
 
 def _by_kind(kinds: set[str]) -> str:
-    return next((category for category, of in CATEGORIES.items() if kinds.intersection(of)), "other")
+    usual = "staking" if kinds == ONLY_STAKING else "other"
+    return next((category for category, of in CATEGORIES.items() if kinds.intersection(of)), usual)
 
 
 def _by_hand(file: Path) -> tuple[list[Entry], list[str]]:

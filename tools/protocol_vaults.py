@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from indexer.model import NATIVE, Address
+from indexer.model import Address
 from tools.protocol_parts import Reading, base_only, bucket_of, excluded, filled, first_block, listed, some
 from tools.protocol_rows import DATA, LeftOut, Row, as_address
 
@@ -151,21 +151,6 @@ def _factories(chain_id: int) -> list[tuple[str, Address, int]]:
         ]
 
 
-def _liquity_v1(row: Row) -> list[Reading]:
-    """Trove managers and their collateral: the chain's coin, where the registry names no token."""
-    troves = []
-    for trove in row.params["troves"]:
-        if trove.get("abis") or (trove.get("non_native_collateral") and not trove.get("collateral_token")):
-            raise LeftOut("which contract answers in which token is not in the registry")
-        token = as_address(trove.get("collateral_token") or NATIVE)
-        troves.append({"trove_manager": as_address(trove.get("trove_manager")), "token": token})
-    return [Reading("liquity_v1", {"troves": troves}, base_only(row))]
-
-
-def _liquity_v2(row: Row) -> list[Reading]:
-    return [Reading("liquity_v2", {"registries": filled(row.addresses("collateral_registries"))}, base_only(row))]
-
-
 def _boring(row: Row) -> list[Reading]:
     if row.params.keys() != {"vaults"}:
         raise LeftOut("vaults of an older make")
@@ -204,8 +189,6 @@ KINDS: Mapping[str, Callable[[Row], list[Any]]] = {
     "token_supply": _supply,
     "curator": _curator,
     "boring_vault": _boring,
-    "liquity_v1": _liquity_v1,
-    "liquity_v2": _liquity_v2,
     "gmx_v1": _by("gmx_v1", "vault"),
     "gmx_v2": _by("gmx_v2", "event_emitter"),
 }

@@ -7,7 +7,7 @@ answers into the same holdings for ever; a change in what it counts raises its `
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
@@ -47,6 +47,14 @@ class Adapter(ABC, Generic[P]):
         """
         yield from ()
         return []
+
+    def touched_by(self, params: P) -> Mapping[Address, tuple[Address, ...]]:
+        """Contracts whose every change shows in a log, and the contracts that emit it.
+
+        Calls to them are made again only after such a log. Default: none. A contract whose answers also change with
+        time, or in silence, must not be here; what follows from logs exactly (balances, reserves) need not be.
+        """
+        return {}
 
     @abstractmethod
     def read(self, params: P, found: Sequence[Found], at: BlockRef) -> Plan[list[Holding]]:

@@ -7,7 +7,7 @@ stood at its block. Never finds more than a part at once.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -104,6 +104,10 @@ class NumberedPools(FloorAdapter[P]):
         if params.factory is None:
             return (yield from find_listed(params.pools_listed, known, at.number, factory.tokens_of))
         return (yield from factory.find(known, at.number))
+
+    def touched_by(self, params: P) -> Mapping[Address, tuple[Address, ...]]:
+        """A factory logs what it creates."""
+        return {params.factory: (params.factory,)} if params.factory else {}
 
     def standing(self, params: P, found: Sequence[Found], at: BlockRef) -> Plan[list[Found]]:
         (counted,) = yield [self.factory(params).length()]

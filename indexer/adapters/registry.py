@@ -31,6 +31,7 @@ OURS = {
     "erc4626": "Erc4626",
     "euler_v2": "EulerV2",
     "fraxlend": "Fraxlend",
+    "iziswap": "Iziswap",
     "morpho_blue": "MorphoBlue",
     "recipe": "Recipe",
     "token_balances": "TokenBalances",

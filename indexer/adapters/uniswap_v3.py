@@ -6,7 +6,7 @@ their balances. https://docs.uniswap.org/contracts/v3/reference/core/UniswapV3Fa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from indexer.adapters.floor import FloorAdapter, FloorParams
@@ -52,6 +52,10 @@ class UniswapV3(FloorAdapter[UniswapV3Params]):
         if factory is None:
             return (yield from find_listed(params.pools, known, at.number))
         return (yield from factory.find(known, from_block, at))
+
+    def touched_by(self, params: UniswapV3Params) -> Mapping[Address, tuple[Address, ...]]:
+        """A factory logs what it creates."""
+        return {params.factory: (params.factory,)} if params.factory else {}
 
     def standing(self, params: UniswapV3Params, found: Sequence[Found], at: BlockRef) -> Plan[list[Found]]:
         yield from ()

@@ -8,6 +8,7 @@ Bloom filter of a header: Ethereum yellow paper, section 4.3.1.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from eth_hash.auto import keccak
@@ -29,7 +30,7 @@ async def check_sample(transport: Transport, query: LogQuery, logs: Sequence[Log
         if document is None or isinstance(document, EndpointError):
             continue
         block = parse_header(document, number)
-        perhaps = may_contain(_bloom(document), query)
+        perhaps = may_contain(bloom_of(document), query)
         if not perhaps and number in returned:
             raise _wrong("a log in a block whose filter excludes it", endpoint, number)
         if perhaps and number not in returned:
@@ -52,18 +53,26 @@ async def _ask_another(
 
 def may_contain(bloom: int, query: LogQuery) -> bool:
     """Whether a block with this filter can have a log that the query asks for."""
-    if query.addresses and not any(_has(bloom, _unhex(address)) for address in query.addresses):
+    if query.addresses and not any(_has(bloom, address) for address in query.addresses):
         return False
     wanted: Iterable[tuple[str, ...]] = [topics for topics in query.topics if topics]
-    return all(any(_has(bloom, _unhex(topic)) for topic in topics) for topics in wanted)
+    return all(any(_has(bloom, topic) for topic in topics) for topics in wanted)
 
 
-def _has(bloom: int, item: bytes) -> bool:
-    digest = keccak(item)
-    return all(bloom >> (int.from_bytes(digest[i : i + 2], "big") & 2047) & 1 for i in (0, 2, 4))
+@lru_cache(65_536)
+def _mask(item: str) -> int:
+    """The three bits that an address or a topic sets."""
+    digest = keccak(bytes.fromhex(item[2:]))
+    bits = [int.from_bytes(digest[i : i + 2], "big") & 2047 for i in (0, 2, 4)]
+    return 1 << bits[0] | 1 << bits[1] | 1 << bits[2]
 
 
-def _bloom(document: Any) -> int:
+def _has(bloom: int, item: str) -> bool:
+    mask = _mask(item)
+    return bloom & mask == mask
+
+
+def bloom_of(document: Any) -> int:
     """The filter of a header; where it has none, one that excludes nothing."""
     try:
         return int.from_bytes(bytes.fromhex(document["logsBloom"][2:]), "big")
@@ -82,10 +91,6 @@ def _spread(first: int, last: int, count: int) -> list[int]:
     return (
         sorted({first + i * length // count for i in range(count)}) if length > count else list(range(first, last + 1))
     )
-
-
-def _unhex(text: str) -> bytes:
-    return bytes.fromhex(text[2:])
 
 
 def _wrong(what: str, endpoint: str, number: int) -> EndpointError:

@@ -59,11 +59,20 @@ class LogReader:
     async def fetch(self, query: LogQuery, at: BlockRef, *, known: Sequence[BlockRef] = ()) -> list[Log]:
         """Logs up to `at` at most, in chain order, on the chain of `at` and of the `known` blocks.
 
+        Raises as `fetch_all`.
+        """
+        return await self.fetch_all([query], at, known=known)
+
+    async def fetch_all(
+        self, queries: Sequence[LogQuery], at: BlockRef, *, known: Sequence[BlockRef] = ()
+    ) -> list[Log]:
+        """What any of several queries finds, each log once; see `fetch`.
+
         Raises WrongFork where `at` is not, or no more, on the chain; EndpointError where a single block cannot be had
         (PRUNED, or too large and not to be cut); ChainUnavailable.
         """
-        query = replace(query, to_block=min(query.to_block, at.number))
-        logs = merge(await self._parts(query))
+        upto = [replace(query, to_block=min(query.to_block, at.number)) for query in queries]
+        logs = merge([part for parts in [await self._parts(query) for query in upto] for part in parts])
         check_hashes(logs, [*known, at])
         now = await header(self._transport, at.number)
         if now != at:
@@ -152,6 +161,13 @@ def log_request(query: LogQuery) -> Request:
     if query.topics:
         filter_["topics"] = [None if topics is None else list(topics) for topics in query.topics]
     return Request("eth_getLogs", (filter_,))
+
+
+def log_request_at(query: LogQuery, at: BlockRef) -> Request:
+    """The `eth_getLogs` of one block by its hash (EIP-234), whatever range the query has."""
+    (asked,) = log_request(query).params
+    rest = {name: value for name, value in asked.items() if name not in {"fromBlock", "toBlock"}}
+    return Request("eth_getLogs", ({"blockHash": at.hash, **rest},))
 
 
 def check_hashes(logs: Sequence[Log], blocks: Sequence[BlockRef]) -> None:

@@ -165,7 +165,11 @@ def _by_chain(program: Program, names: tuple[str, ...]) -> Mapping[str, tuple[De
 
 
 def _echo_estimates(estimates: list[tuple[Job, Estimate]]) -> None:
-    columns = [*words("chain", "from", "to"), *numbers("points", "calls", "requests", "calls a point")]
+    columns = [
+        *words("chain", "from", "to"),
+        *numbers("points", "calls", "requests", "calls a point", "by logs"),
+        *words("way"),
+    ]
     rows = [
         [
             job.live.program.name,
@@ -175,6 +179,8 @@ def _echo_estimates(estimates: list[tuple[Job, Estimate]]) -> None:
             str(cost.points * cost.calls),
             str(cost.points * cost.requests),
             str(cost.calls),
+            "-" if cost.by_logs is None else str(cost.by_logs),
+            cost.mode,
         ]
         for job, cost in estimates
     ]

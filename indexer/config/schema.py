@@ -82,7 +82,9 @@ class ChainSettings(Model):
     """One chain: the catalog's row, and what the configuration says of it.
 
     `requests_per_second` is the most that each endpoint is asked; without it the pace is learned. `websocket` tells of
-    new heads sooner than polling does, and is never believed. Of `audit_one_in` snapshots whose blocks became final,
+    new heads sooner than polling does, and is never believed. `ledger` turns answers from logs on or off; a balance is
+    believed once reads agreed with its logs for `ledger_proof_s` of block time. Of
+    `audit_one_in` snapshots whose blocks became final,
     one is read again from another endpoint and compared; 0: none.
     """
 
@@ -98,6 +100,8 @@ class ChainSettings(Model):
     requests_per_second: float | None = Field(None, gt=0)
     websocket: Url | None = None
     every: Every = Cadence(seconds=300)
+    ledger: bool = True
+    ledger_proof_s: int = Field(3_600, ge=0)
     timeout_s: float = Field(30, gt=0)
     poll_s: float | None = Field(None, gt=0)
     audit_one_in: int = Field(20, ge=0)

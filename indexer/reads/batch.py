@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from indexer.chain.base import Request, Transport
 from indexer.errors import EndpointError, Verdict
@@ -18,7 +18,7 @@ from indexer.reads.multicall import Multicalls, NoOverride, Override
 from indexer.reads.pinned import Pinned
 from indexer.reads.plan import Answer, Ask, Elsewhere, Failed, LogQuery, NativeBalance
 from indexer.reads.solo import ANSWER_BYTES, Question, Solo, bounded, fact
-from indexer.reads.source import Key, Lender, LogFetcher, Raw, decoded, keys_of
+from indexer.reads.source import Key, Lender, LogFetcher, Raw, Source, decoded, keys_of
 from indexer.reads.tasks import both, together
 from indexer.reads.witness import Witness
 
@@ -39,6 +39,13 @@ class Sent:
     bisections: int
     solo_calls: int
     unproven: int
+
+
+class Counted(Source, Protocol):
+    """A source that counts what it sends."""
+
+    @property
+    def sent(self) -> Sent: ...
 
 
 class Reader:

@@ -12,8 +12,11 @@ from typing import Any, Protocol, TypeAlias
 from indexer.model import Address, BlockRef
 from indexer.reads.plan import Answer, Ask, Call, Elsewhere, Failed, Lent, Log, LogQuery, NativeBalance
 
-Key: TypeAlias = tuple[Address, bytes] | NativeBalance | LogQuery | Elsewhere
-"""What makes two asks the same question: (target, calldata) of a call, or the ask itself."""
+CallKey: TypeAlias = tuple[Address, bytes]
+"""Target and calldata: what makes two calls the same question."""
+
+Key: TypeAlias = CallKey | NativeBalance | LogQuery | Elsewhere
+"""What makes two asks the same question: of a call its key, else the ask itself."""
 
 Raw: TypeAlias = bytes | int | list[Log] | Lent | Failed
 """An answer as it came: a call's bytes, a native balance in wei, logs, a price of another chain; or Failed."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -17,15 +17,20 @@ from typing import TypeVar
 from structlog.typing import FilteringBoundLogger
 
 from indexer.chain.follower import Advanced, Finalized, Reorged
-from indexer.errors import Permanent, WrongFork
+from indexer.errors import Permanent, Transient, WrongFork
 from indexer.model import BlockRef, Found
+from indexer.reads.ledger.audit import Difference
 from indexer.run.audit import Auditor
+from indexer.run.bookkeeping import Bookkeeper
 from indexer.run.live import LiveChain, open_chain
 from indexer.run.patience import patiently
 from indexer.run.program import ChainProgram, Deployment, Program
 from indexer.run.report import log_snapshots
 from indexer.run.snapshot import Known, Taken, take
+from indexer.run.watch import watch
 from indexer.store.base import Commit, Store
+from indexer.valuation.rules import NAMES
+from indexer.valuation.verdicts import QualitySettings
 
 T = TypeVar("T")
 
@@ -37,16 +42,17 @@ async def run(program: Program, store: Store, log: FilteringBoundLogger) -> bool
     """Follow until cancelled. Returns False once every chain has halted (each said why). Raises StoreInUse at once."""
     async with store.lease("daemon"):
         await store.register([deployment.row() for deployment in program.deployments])
-        outcomes = await asyncio.gather(*(_guard(chain, store, log) for chain in program.chains.values()))
+        quality = QualitySettings.parse(program.settings.quality, NAMES)
+        outcomes = await asyncio.gather(*(_guard(chain, store, log, quality) for chain in program.chains.values()))
     return any(outcomes)
 
 
-async def _guard(chain: ChainProgram, store: Store, log: FilteringBoundLogger) -> bool:
+async def _guard(chain: ChainProgram, store: Store, log: FilteringBoundLogger, quality: QualitySettings) -> bool:
     """Follow one chain; what will not get better by itself halts this chain only, and says so."""
     log = log.bind(chain=chain.name)
     try:
         async with open_chain(chain, log) as live:
-            await ChainDaemon(live, store, log).run()
+            await ChainDaemon(live, store, log, quality).run()
     except Permanent as error:
         log.critical("chain halted", error=str(error), hint=error.next_step)
     return False
@@ -55,26 +61,31 @@ async def _guard(chain: ChainProgram, store: Store, log: FilteringBoundLogger) -
 class ChainDaemon:
     """One chain's part of the daemon. `run` ends only by cancellation or by an error that will not get better."""
 
-    def __init__(self, live: LiveChain, store: Store, log: FilteringBoundLogger) -> None:
+    def __init__(self, live: LiveChain, store: Store, log: FilteringBoundLogger, quality: QualitySettings) -> None:
         self.live = live
         self.chain = live.program
         self.store = store
         self.log = log
         self.known = Known()
         self.last: BlockRef | None = None
+        self.books: Bookkeeper | None = None
         self.auditor = Auditor(live, store, log, live.program.settings.audit_one_in)
+        self.watch = watch((d.row() for d in live.program.deployments), store, log, quality)
 
     async def run(self) -> None:
         """Go on where the store stands. A block that left the chain while it was read sends us back to the store."""
-        while True:
-            try:
-                await self._follow()
-            except WrongFork as error:
-                self.log.info("the block left the chain while it was read", error=str(error))
-                await asyncio.sleep(PAUSE_S)
+        async with self.watch.judging():
+            while True:
+                try:
+                    await self._follow()
+                except WrongFork as error:
+                    self.log.info("the block left the chain while it was read", error=str(error))
+                    await asyncio.sleep(PAUSE_S)
 
     async def _follow(self) -> None:
         self.known = await Known.load(self.store, self.chain)
+        ledger = self.live.ledger()
+        self.books = Bookkeeper(ledger) if ledger else None
         state = await self.store.chain_state(self.chain.name)
         heads = await self.store.heads(self.chain.name)
         self.last = heads[-1] if heads else None
@@ -96,10 +107,14 @@ class ChainDaemon:
             case Reorged(old=old, new=new, ancestor=ancestor):
                 self.log.warning("reorg", depth=len(old), ancestor=ancestor.number, head=str(new[-1]) if new else "")
                 self.known.forget_above(ancestor)
+                self.watch.forget_above(ancestor)
+                if self.books:
+                    self.books.rewind(ancestor)
                 self.last = ancestor
                 await self._advance(new, ancestor)
             case Finalized(block):
                 await self._finalize(block)
+                await self._audit(block)
 
     async def _advance(self, blocks: Sequence[BlockRef], ancestor: BlockRef | None = None) -> None:
         """Commit new blocks, each due one with its snapshots. The first commit also takes back what a reorg undid."""
@@ -108,6 +123,8 @@ class ChainDaemon:
             due = await self._due(block)
             self.last = block
             waiting.append(block)
+            if self.books:
+                self.books.note(block)
             if due:
                 await self._snapshot(block, due, waiting, ancestor)
                 waiting, ancestor = [], None
@@ -133,14 +150,47 @@ class ChainDaemon:
     async def _snapshot(
         self, at: BlockRef, due: Sequence[Deployment], heads: Sequence[BlockRef], ancestor: BlockRef | None
     ) -> None:
-        started = perf_counter()
+        started, http = perf_counter(), self.live.pool.stats.http
+        if self.books:
+            await self._patiently(self.books.catch_up)
         taken = await self._patiently(lambda: self._take(at, due))
         self.auditor.note(at)
         commit = taken.commit(self._progress(heads, ancestor))
-        traffic = dict(self.live.pool.stats.requests)
-        await self._commit(replace(commit, requests=taken.requests, calls=taken.calls, traffic=traffic))
+        if self.books:
+            commit = self.books.commit(commit, taken)
+        requests, traffic = self.live.pool.stats.http - http, dict(self.live.pool.stats.requests)
+        await self._commit(replace(commit, requests=requests, calls=taken.calls, traffic=traffic))
         self.known.learn(taken)
-        log_snapshots(self.log, taken, perf_counter() - started, taken.requests)
+        log_snapshots(self.log, taken, perf_counter() - started, requests)
+        self.watch.see(taken.snapshots)
+        await self._audit()
+
+    async def _audit(self, final: BlockRef | None = None) -> None:
+        """Compare the ledger with the chain, where that is due; what was stored from a wrong answer is read again."""
+        if self.books is None:
+            return
+        try:
+            differences = await self.books.audit(final)
+        except Transient as error:
+            self.log.info("the ledger could not be compared with the chain", error=str(error))
+            return
+        for one in differences:
+            self.log.warning("logs and answers differ", contract=one.key[0], since=one.first, reason=one.reason)
+        if differences:
+            await self._correct(self.books, differences)
+
+    async def _correct(self, books: Bookkeeper, differences: Sequence[Difference]) -> None:
+        """Read again, from the chain, every snapshot since the first wrong block."""
+        first, tip = min(one.first for one in differences), books.ledger.book.tip
+        present = [(d, await self.store.present(d.key, first, tip)) for d in self.chain.deployments]
+        await self._commit(Commit(self.chain.name, uncovered=books.uncovered(differences)))
+        for number in sorted({number for _, blocks in present for number in blocks}):
+            at = books.ledger.blocks.get(number)
+            due = [d for d, blocks in present if at is not None and blocks.get(number, (None,))[0] == at.hash]
+            if at is not None and due:
+                with suppress(WrongFork):  # its snapshots end with its fork
+                    taken = await self._patiently(partial(self._take, at, due))
+                    await self._commit(taken.commit(Commit(self.chain.name, replace=True)))
 
     def _progress(self, heads: Sequence[BlockRef], ancestor: BlockRef | None) -> Commit:
         """The part of a commit that says how far we are."""
@@ -157,9 +207,8 @@ class ChainDaemon:
             self.known.learn(taken)
 
     async def _take(self, at: BlockRef, due: Sequence[Deployment]) -> Taken:
-        return await take(
-            self.chain, self.live.reader, at, due, self.known, clock=self.live.clock, keep=self._keep_found
-        )
+        source = self.books.ledger if self.books else self.live.reader
+        return await take(self.chain, source, at, due, self.known, clock=self.live.clock, keep=self._keep_found)
 
     async def _keep_found(self, found: Mapping[str, Sequence[Found]]) -> None:
         """What a large discovery found so far: a later start goes on from there."""

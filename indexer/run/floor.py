@@ -20,7 +20,7 @@ from indexer.chain.clock import Clock
 from indexer.errors import CallFailed, EndpointError
 from indexer.errors import Verdict as Reply
 from indexer.model import Address, BlockRef, Found, Line, Quote, Status, Token
-from indexer.reads.batch import Reader
+from indexer.reads.batch import Counted
 from indexer.reads.plan import Failed, Plan
 from indexer.reads.rounds import Failure, Session, Stats
 from indexer.run.program import ChainProgram, Deployment
@@ -59,7 +59,7 @@ class Surveyor:
     """Finds and judges on one chain. What it finds goes into `found`, by deployment, and is kept at once."""
 
     chain: ChainProgram
-    reader: Reader
+    reader: Counted
     clock: Clock | None
     found: dict[str, list[Found]]
     keep: Keep

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from structlog.typing import FilteringBoundLogger
 
 from indexer.chain.base import Transport
+from indexer.chain.block_logs import BlockLogs
 from indexer.chain.blocks import header
 from indexer.chain.clock import Clock
 from indexer.chain.follower import Follower
@@ -18,14 +19,19 @@ from indexer.chain.pool import Elsewhere, Pool
 from indexer.chain.wake import NewHeads
 from indexer.config.schema import ChainSettings
 from indexer.errors import ChainUnavailable, Transient, WrongFork
-from indexer.model import BlockRef
+from indexer.model import Address, BlockRef
 from indexer.reads.batch import Reader
+from indexer.reads.ledger.ledger import Ledger
+from indexer.reads.ledger.rules import Surroundings
 from indexer.reads.source import Lender
 from indexer.run.abroad import Abroad
 from indexer.run.grid import last_due
 from indexer.run.program import ChainProgram, Deployment
 
 FASTEST_POLL_S, SLOWEST_POLL_S = 0.25, 4.0
+
+SAMPLED_BLOCKS = 2
+"""Of each range of logs, so many blocks are compared with their bloom filters, and with another endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,18 @@ class LiveChain:
             wake=wake,
             on_trouble=self._tell,
         )
+
+    def ledger(self) -> Ledger | None:
+        """Answers from logs, in front of the reader; None where the chain's `ledger` is off."""
+        settings = self.program.settings
+        if not settings.ledger:
+            return None
+        touched_by: dict[Address, tuple[Address, ...]] = {}
+        for deployment in self.program.deployments:
+            touched_by.update(deployment.adapter.touched_by(deployment.params))
+        logs = BlockLogs(self.pool, LogReader(self.pool, sample_blocks=SAMPLED_BLOCKS))
+        around = Surroundings(settings.native.wrapped, {}, touched_by)
+        return Ledger(self.reader, logs, around, settings.ledger_proof_s)
 
     def _tell(self, error: Transient) -> None:
         self.log.warning("the head cannot be read", error=str(error), hint=error.next_step or None)

@@ -18,7 +18,7 @@ from indexer.errors import CallFailed, EndpointError, Verdict
 from indexer.model import Address, BlockRef, Found, Holding, Quote, Snapshot, Status, Token
 from indexer.pricing.gather import gather
 from indexer.pricing.guards import GuardSettings
-from indexer.reads.batch import Reader
+from indexer.reads.batch import Counted
 from indexer.reads.plan import Plan
 from indexer.reads.rounds import Failure, Session
 from indexer.run.floor import Keep, Surveyor, floor_of, keep_nothing, left_out
@@ -96,7 +96,7 @@ class _Read:
 
 async def take(
     chain: ChainProgram,
-    reader: Reader,
+    reader: Counted,
     at: BlockRef,
     due: Sequence[Deployment],
     known: Known,

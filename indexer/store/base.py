@@ -64,7 +64,7 @@ class Commit:
     hash supersedes it.
 
     `flows` are kept by block and place; one that is there is written over. `covered` says of which places, in which
-    blocks, they are all there with this commit: blocks without a flow are covered too.
+    blocks, they are all there with this commit: blocks without a flow are covered too. `uncovered` takes that back.
 
     `found` extends a deployment's discoveries (one found again keeps its place, and the lower block), and `searched`
     says up to which block they are complete: it moves back only by a reorg or with new parameters. `finalized` never
@@ -93,6 +93,7 @@ class Commit:
     audited: int = 0
     flows: Mapping[str, Sequence[Flow]] = field(default_factory=dict)
     covered: Mapping[str, Sequence[Covered]] = field(default_factory=dict)
+    uncovered: Mapping[str, Sequence[Covered]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def write(connection: Connection, commit: Commit, memory: Memory) -> None:
         final_to = snapshot.at.number if commit.final else final_number
         series = Series(connection, memory, deployments[snapshot.deployment], chain.id, final_to)
         series.put(snapshot, replace=commit.replace)
-    for key in commit.flows.keys() | commit.covered.keys():
+    for key in commit.flows.keys() | commit.covered.keys() | commit.uncovered.keys():
         _write_flows(FlowWriter(connection, memory, deployments[key]), key, commit)
     _write_heads(connection, chain.id, commit)
     for key, found in commit.found.items():
@@ -96,7 +96,7 @@ def write(connection: Connection, commit: Commit, memory: Memory) -> None:
 
 
 def _deployments(connection: Connection, commit: Commit, chain_id: int) -> dict[str, int]:
-    named = {*commit.flows, *commit.covered, *commit.found, *commit.searched, *commit.cursors}
+    named = {*commit.flows, *commit.covered, *commit.uncovered, *commit.found, *commit.searched, *commit.cursors}
     named |= {s.deployment for s in commit.snapshots}
     d = t.deployment.c
     rows = connection.execute(select(d.key, d.id).where(d.chain_id == chain_id)).all() if named else []
@@ -134,6 +134,8 @@ def _supersede(connection: Connection, chain: Row[Any], ancestor: BlockRef) -> N
 def _write_flows(writer: FlowWriter, key: str, commit: Commit) -> None:
     if commit.flows.get(key):
         writer.put(commit.flows[key])
+    for uncovered in commit.uncovered.get(key, ()):
+        writer.uncover(uncovered)
     for covered in commit.covered.get(key, ()):
         writer.cover(covered)
 

@@ -7,7 +7,7 @@ them again at any time, and whether they were kept depends on how a series was f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from itertools import groupby
 from typing import Any
 
@@ -70,22 +70,32 @@ class FlowWriter:
         b = f.flow_block.c
         other = (b.deployment_id == self._deployment, b.number == at.number, b.hash != at.hash, b.live)
         if self._connection.execute(update(f.flow_block).where(*other).values(live=False)).rowcount:
-            self._uncover(at.number)
+            self._cut(at.number, at.number, None)
         new = insert(self._connection, f.flow_block)
         values = new.values(deployment_id=self._deployment, live=True, **block_columns(at))
         upsert = values.on_conflict_do_update(index_elements=["deployment_id", "hash"], set_={"live": True})
         block_id: int = self._connection.execute(upsert.returning(b.id)).scalar_one()
         return block_id
 
-    def _uncover(self, number: int) -> None:
-        """Nothing more is known of this block; of those around it as before."""
+    def uncover(self, uncovered: Covered) -> None:
+        """Say that flows of some places in some blocks may be missing or wrong after all."""
+        self._learn(uncovered.places)
+        self._cut(uncovered.from_block, uncovered.to_block, {self._ids.by_key[place] for place in uncovered.places})
+
+    def _cut(self, first: int, last: int, places: Set[int] | None) -> None:
+        """Of these places (None: all) nothing is known in these blocks; of others, and around them, as before."""
         c = f.covered.c
-        around = (c.deployment_id == self._deployment, c.first <= number, c.last >= number)
+        around = (c.deployment_id == self._deployment, c.first <= last, c.last >= first)
         for row in self._connection.execute(select(f.covered).where(*around)).all():
             self._connection.execute(delete(f.covered).where(c.id == row.id))
-            rest = [(row.first, number - 1), (number + 1, row.last)]
-            same = {"deployment_id": self._deployment, "places": row.places}
-            rows = [{**same, "first": first, "last": last} for first, last in rest if first <= last]
+            others = _without(row.places, places) if places is not None else "[]"
+            parts = [(row.first, first - 1, row.places), (last + 1, row.last, row.places)]
+            parts.append((max(row.first, first), min(row.last, last), others))
+            rows = [
+                {"deployment_id": self._deployment, "first": start, "last": end, "places": text}
+                for start, end, text in parts
+                if start <= end and text != "[]"
+            ]
             if rows:
                 self._connection.execute(insert(self._connection, f.covered), rows)
 
@@ -96,7 +106,7 @@ class FlowWriter:
             return known[1]
         self._learn(places)
         ids = self._ids.by_key
-        text = json.dumps(_runs(sorted(ids[place] for place in places)), separators=(",", ":"))
+        text = _runs_text(ids[place] for place in places)
         self._texts[self._deployment] = (places, text)
         return text
 
@@ -168,15 +178,20 @@ def _complete(connection: Connection, deployment: int, from_block: int, to_block
     return [place_id for place_id, upto in reached.items() if upto >= to_block]
 
 
-def _runs(ids: Sequence[int]) -> list[list[int]]:
-    """[1, 2, 3, 7] -> [[1, 3], [7, 7]]."""
+def _without(text: str, places: Set[int]) -> str:
+    """The runs of ids that are left of some."""
+    return _runs_text(n for start, end in json.loads(text) for n in range(start, end + 1) if n not in places)
+
+
+def _runs_text(ids: Iterable[int]) -> str:
+    """1, 2, 3, 7 -> [[1,3],[7,7]]."""
     runs: list[list[int]] = []
-    for one in ids:
+    for one in sorted(ids):
         if runs and runs[-1][1] == one - 1:
             runs[-1][1] = one
         else:
             runs.append([one, one])
-    return runs
+    return json.dumps(runs, separators=(",", ":"))
 
 
 def place_in(row: Row[Any]) -> Place:

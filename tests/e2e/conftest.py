@@ -12,12 +12,15 @@ from devnet.scenario import scenario
 from tests.e2e.faults.trial import World
 from tests.e2e.support import Setting
 
+WAYS = {"by logs": "ledger_proof_s = 0", "by reads": "ledger = false"}
+both_ways = pytest.mark.parametrize("fresh", WAYS, indirect=True)
+
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[Setting]:
-    """Every protocol stands and is funded; nothing has happened yet."""
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Setting]:
+    """Every protocol stands and is funded; nothing has happened yet. Answered by logs, or by reads alone."""
     with Devnet.start() as net:
-        yield Setting(net, deploy_protocols(net), tmp_path)
+        yield Setting(net, deploy_protocols(net), tmp_path, WAYS[getattr(request, "param", "by logs")])
 
 
 @pytest.fixture

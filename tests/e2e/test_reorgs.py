@@ -8,6 +8,7 @@ import pytest
 
 from indexer.run import daemon
 from indexer.run.program import load_program
+from tests.e2e.conftest import both_ways
 from tests.e2e.support import (
     QUIET,
     Setting,
@@ -20,7 +21,7 @@ from tests.e2e.support import (
     reached,
 )
 
-pytestmark = pytest.mark.anvil
+pytestmark = [pytest.mark.anvil, both_ways]
 
 
 def deposits(setting: Setting, blocks: int) -> None:

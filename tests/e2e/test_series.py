@@ -7,6 +7,7 @@ import pytest
 from devnet import Devnet
 from indexer.model import Bucket, Status
 from indexer.run.program import load_program
+from tests.e2e.conftest import both_ways
 from tests.e2e.independent import Independent
 from tests.e2e.support import Setting, backfill_all, digests, following, has_points, index_until_head, reached
 
@@ -29,6 +30,7 @@ async def test_every_protocol_at_every_block_equals_an_independent_computation(p
                 assert {str(b): t.usd for b, t in point.totals.items()} == expected, f"{deployment.key} at {number}"
 
 
+@both_ways
 @pytest.mark.parametrize("every", ["block", "3 blocks", "1m"])
 async def test_daemon_and_backfill_give_identical_rows(fresh: Setting, every: str) -> None:
     def cadence(text: str) -> str:

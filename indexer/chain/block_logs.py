@@ -1,0 +1,66 @@
+"""Several log queries over blocks known by hash -> their logs, each once, none left out as far as can be told.
+
+A single block is one request: its header and its logs, both by its hash. Where its bloom filter allows logs and none
+came, another endpoint is asked too. Never decodes a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from indexer.chain.base import Transport
+from indexer.chain.blocks import header_request, parse_header
+from indexer.chain.bloom import bloom_of, may_contain
+from indexer.chain.log_parse import Matcher, merge
+from indexer.chain.log_split import chunks
+from indexer.chain.logs import LogReader, check_hashes, log_request_at
+from indexer.errors import EndpointError, Verdict, WrongFork
+from indexer.model import BlockRef, Log, LogQuery
+
+MOST_ADDRESSES = 500
+MOST_TOPICS = 1_000
+
+
+class BlockLogs:
+    """Logs of one chain's blocks."""
+
+    def __init__(self, transport: Transport, reader: LogReader) -> None:
+        self._transport, self._reader = transport, reader
+
+    async def __call__(self, queries: Sequence[LogQuery], blocks: Sequence[BlockRef]) -> list[Log]:
+        """All logs of blocks that follow one another. Raises WrongFork, ChainUnavailable, EndpointError."""
+        if not queries:
+            return []
+        if len(blocks) > 1:
+            return await self._reader.fetch_all(queries, blocks[-1], known=blocks)
+        parts = [part for query in queries for part in chunks(query, MOST_ADDRESSES, MOST_TOPICS)]
+        return await self._one(parts, blocks[0])
+
+    async def _one(self, parts: Sequence[LogQuery], at: BlockRef, avoid: str | None = None) -> list[Log]:
+        requests = [header_request(at.hash), *(log_request_at(part, at) for part in parts)]
+        replies = await self._transport.send(requests, avoid=avoid)
+        document, *answers = replies.items
+        if document is None:
+            raise WrongFork(f"block {at} left the chain before its logs were read", chain=self._transport.name)
+        if any(isinstance(answer, EndpointError) for answer in replies.items):
+            return await self._reader.fetch_all(parts, at, known=[at])
+        try:
+            parse_header(document, at.hash)
+            logs = merge([Matcher(part).parse(answer) for part, answer in zip(parts, answers, strict=True)])
+            check_hashes(logs, [at])
+            complete = bool(logs) or not _perhaps(document, parts)
+        except EndpointError as error:
+            if error.verdict is not Verdict.MALFORMED or avoid is not None:
+                raise
+            self._transport.distrust(replies.endpoint, error.message)
+            return await self._one(parts, at, avoid=replies.endpoint)
+        if complete or avoid is not None:
+            return logs
+        return await self._one(parts, at, avoid=replies.endpoint)
+
+
+def _perhaps(document: Any, parts: Sequence[LogQuery]) -> bool:
+    """Whether the block's filter allows a log that was asked for."""
+    bloom = bloom_of(document)
+    return any(may_contain(bloom, part) for part in parts)

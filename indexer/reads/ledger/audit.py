@@ -1,0 +1,153 @@
+"""A ledger against the chain: folded answers are compared with pinned reads, and a difference is followed to its block.
+
+Logs can be left out by a node, and some tokens move without them. What is found wrong is marked, with the reason, and
+read from then on; whoever stored something since the first wrong block is told to read it again. Never stores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from indexer.errors import EndpointError, Verdict
+from indexer.model import BlockRef
+from indexer.reads.abi import function, interface
+from indexer.reads.ledger.book import Track
+from indexer.reads.ledger.ledger import Flaw, Ledger
+from indexer.reads.ledger.rules import State, Way, is_feed, queries
+from indexer.reads.plan import Ask, Call
+from indexer.reads.source import CallKey, Key
+
+SHARES = 24
+"""An audit compares one of so many parts of all that is folded, and every feed: the parts take turns."""
+
+MOST_CHANGED = 400
+SIBLINGS = 12
+"""So many other balances of a token are read to tell a rebase from one holder's change."""
+
+_ANY = function("any()")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An answer that was folded wrong from the block `first` on (or may have been, where not `exact`)."""
+
+    key: CallKey
+    first: int
+    exact: bool
+    reason: str
+
+
+def rotation(ledger: Ledger, turn: int) -> list[CallKey]:
+    """The part of the answers given out whose turn it is; every part comes once in `SHARES` turns."""
+    given = [track for track in ledger.book.tracks.values() if track.trusted]
+    return [track.key for i, track in enumerate(given) if i % SHARES == turn % SHARES or is_feed(track.key)]
+
+
+def changed(ledger: Ledger, upto: int) -> list[CallKey]:
+    """Answers given out that logs changed since they were last compared, up to a block."""
+    tracks = ledger.book.tracks.values()
+    found = (t.key for t in tracks if t.trusted and any(t.verified < number <= upto for number in t.numbers))
+    return [key for key, _ in zip(found, range(MOST_CHANGED), strict=False)]
+
+
+async def audit(ledger: Ledger, keys: Sequence[CallKey], at: BlockRef) -> list[Difference]:
+    """Compare these answers at a block that is folded. What is wrong is marked, and told.
+
+    Raises WrongFork where the block left the chain, ChainUnavailable, EndpointError (PRUNED where it is too old).
+    """
+    tracks = [track for key in dict.fromkeys(keys) if (track := ledger.book.tracks.get(key)) is not None]
+    suspects = await _wrong(ledger, tracks, at)
+    confirmed = await _wrong(ledger, suspects, at) if suspects else []
+    for track in tracks:
+        if track not in suspects:
+            track.verified = max(track.verified, at.number)
+    differences = [await _locate(ledger, track, at) for track in confirmed]
+    for difference in differences:
+        ledger.mark(difference.key, Flaw(difference.reason, difference.first))
+    await _follow_feeds(ledger, [difference.key for difference in differences], at)
+    return differences
+
+
+async def prove(ledger: Ledger, at: BlockRef) -> None:
+    """Believe each answer that logs, over all that was folded, lead to what the node says at `at`, the tip.
+
+    The others are read from now on. Raises as `audit`.
+    """
+    tracks = list(ledger.book.tracks.values())
+    for track in await _wrong(ledger, tracks, at):
+        ledger.mark(track.key, Flaw("logs do not lead to what it answers", at.number))
+    for track in ledger.book.tracks.values():
+        opened = ledger.blocks[track.opened].timestamp
+        since = track.since_s if track.states[0] == (0,) else opened
+        old_enough = not track.rule.may_accrue or at.timestamp - since >= ledger.proof_s
+        track.trusted = old_enough and (track.moved or not track.rule.must_move)
+        track.verified = at.number
+
+
+async def _wrong(ledger: Ledger, tracks: Sequence[Track], at: BlockRef) -> list[Track]:
+    """Those whose folded answer is not what the node says."""
+    known = [track for track in tracks if track.opened <= at.number and track.at(at.number) is not None]
+    states = await _read(ledger, known, at)
+    return [track for track, state in zip(known, states, strict=True) if state != track.at(at.number)]
+
+
+async def _read(ledger: Ledger, tracks: Sequence[Track], at: BlockRef) -> list[State | None]:
+    asks: dict[Key, Ask] = {track.key: Call(*track.key, _ANY) for track in tracks}
+    raws = await ledger.source.fetch(asks, at) if asks else ()
+    return [track.rule.read(raw) if isinstance(raw, bytes) else None for track, raw in zip(tracks, raws, strict=True)]
+
+
+async def _locate(ledger: Ledger, track: Track, at: BlockRef) -> Difference:
+    """Halve the blocks since the last one that agreed, until the first wrong one is known."""
+    good, wrong = max(track.verified, track.opened), at.number
+    while wrong - good > 1:
+        middle = ledger.blocks.get((good + wrong) // 2)
+        try:
+            if middle is None:
+                raise EndpointError("a block that is not remembered", verdict=Verdict.PRUNED)
+            differs = bool(await _wrong(ledger, [track], middle))
+        except EndpointError:
+            return Difference(track.key, good + 1, False, "at a block that can no longer be read")
+        good, wrong = (good, middle.number) if differs else (middle.number, wrong)
+    return Difference(track.key, wrong, True, await _explain(ledger, track, wrong))
+
+
+async def _explain(ledger: Ledger, track: Track, number: int) -> str:
+    """Why logs and answer part at a block."""
+    at = ledger.blocks.get(number)
+    if at is None or track.rule.way is not Way.FOLDED:
+        return "it changed without a log that says so"
+    (truth,) = await _read(ledger, [track], at)
+    logs = await ledger.logs(queries(track.rule.watches, number, number), [at])
+    state, hits = track.at(number - 1), 0
+    for log in logs:
+        for watch in track.rule.watches:
+            if state is not None and watch.finds(log):
+                state, hits = watch.effect(state, log, at.timestamp), hits + 1
+    if state == truth:
+        return "a node left out logs of this block"
+    if hits:
+        return "what moved is not what the logs say: a fee on transfer, or shares that are rounded"
+    siblings = await _wrong(ledger, _siblings(ledger, track), at)
+    return (
+        "all balances of this token changed without logs: it rebases"
+        if siblings
+        else ("it changed without a log that says so")
+    )
+
+
+def _siblings(ledger: Ledger, track: Track) -> list[Track]:
+    """Other tracked answers of the same token."""
+    same = (t for t in ledger.book.tracks.values() if t is not track and t.key[0] == track.key[0])
+    return [one for one, _ in zip(same, range(SIBLINGS), strict=False)]
+
+
+async def _follow_feeds(ledger: Ledger, keys: Iterable[CallKey], at: BlockRef) -> None:
+    """A feed that got another aggregator is no liar: it is read, and then followed there."""
+    for key in filter(is_feed, keys):
+        call = interface("aggregator_v3").aggregator(key[0])
+        (raw,) = await ledger.source.fetch({(call.target, call.data): call}, at)
+        now = call.function.decode(raw) if isinstance(raw, bytes) else None
+        if isinstance(now, str) and now != ledger.around.aggregators.get(key[0]):
+            del ledger.flaws[key]

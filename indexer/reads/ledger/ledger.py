@@ -1,0 +1,239 @@
+"""Questions at a block -> answers, from logs where they follow from logs, from the node where they must be read.
+
+A `Source` in front of another: what it has read once it folds from then on. A folded answer is given out only after
+reads at later blocks agreed with it, before and after its first change; one that disagrees is read for ever after.
+Keeps nothing between runs: a pinned read makes it anew.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from indexer.model import Address, BlockRef, Log, LogQuery
+from indexer.reads.abi import interface
+from indexer.reads.batch import Counted, Sent
+from indexer.reads.ledger.book import Book, Moves, Track
+from indexer.reads.ledger.rules import Surroundings, Way, is_feed, queries, rule_of
+from indexer.reads.plan import Ask
+from indexer.reads.source import CallKey, Key, Raw
+
+PROOFS = 2
+"""Reads at different times that must agree before a folded answer is believed; and again after its first change."""
+
+PROOF_S = 3_600
+"""And so much block time they must span where interest could be too small to be seen at once."""
+
+KEPT_BLOCKS = 1_500
+"""Blocks that are remembered: all that an audit may still find wrong."""
+
+
+class LogSource(Protocol):
+    """Where the logs of blocks come from."""
+
+    async def __call__(self, queries: Sequence[LogQuery], blocks: Sequence[BlockRef]) -> list[Log]:
+        """All logs of these blocks, which follow one another, that any of the queries asks for, in chain order.
+
+        Raises WrongFork where one of the blocks is not, or no more, on the chain.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Why a question is read and not folded, and the first block at which logs and answer disagreed, where known."""
+
+    reason: str
+    block: int | None = None
+
+
+@dataclass(slots=True)
+class Ledger:
+    """One chain's answers up to the block `tip`. `around` learns the aggregators of feeds as they are met."""
+
+    source: Counted
+    logs: LogSource
+    around: Surroundings = field(default_factory=Surroundings)
+    proof_s: int = PROOF_S
+    kept: int = KEPT_BLOCKS
+    book: Book = field(default_factory=Book)
+    flaws: dict[Key, Flaw] = field(default_factory=dict)
+    blocks: dict[int, BlockRef] = field(default_factory=dict)
+    ways: Counter[Way] = field(default_factory=Counter)
+    _ways_at: BlockRef | None = None
+    _kept: list[Log] = field(default_factory=list)
+    _kept_since: dict[Address, int] = field(default_factory=dict)
+
+    @property
+    def sent(self) -> Sent:
+        """What was read from the node, without the logs."""
+        return self.source.sent
+
+    @property
+    def tip(self) -> BlockRef | None:
+        """The last block that is folded; None before the first."""
+        return self.blocks.get(self.book.tip)
+
+    def start(self, at: BlockRef) -> None:
+        """Forget everything, and begin at a block: what is read there is folded from the next one on."""
+        self.book, self.blocks = Book(at.number), {at.number: at}
+        self._kept, self._kept_since = [], {}
+
+    async def follow(self, blocks: Sequence[BlockRef]) -> list[tuple[BlockRef, Moves]]:
+        """Fold blocks that follow the tip; where they do not, start anew at the last of them. What moved, by block.
+
+        Raises WrongFork, ChainUnavailable or EndpointError where the logs cannot be had: then nothing has changed.
+        """
+        if not blocks:
+            return []
+        tip = self.tip
+        if tip is None or blocks[0].parent_hash != tip.hash or not self.book.tracks:
+            self.start(blocks[-1])
+            return []
+        logs = await self.logs(queries(self.book.watches(), blocks[0].number, blocks[-1].number), blocks)
+        self._keep(logs)
+        by_block: dict[int, list[Log]] = {}
+        for log in logs:
+            by_block.setdefault(log.block_number, []).append(log)
+        moved = [(block, self._fold(block, by_block.get(block.number, ()))) for block in blocks]
+        self._forget(blocks[-1].number - self.kept)
+        return [(block, moves) for block, moves in moved if moves]
+
+    def _fold(self, block: BlockRef, logs: Sequence[Log]) -> Moves:
+        moves = self.book.fold(block.number, block.timestamp, logs)
+        self.blocks[block.number] = block
+        for track in moves:
+            if not track.moved:
+                track.moved, track.trusted, track.agreed, track.since_s = True, False, 0, block.timestamp
+        return moves
+
+    def _keep(self, logs: Iterable[Log]) -> None:
+        """Keep every log of the contracts of which all are seen: they answer log queries."""
+        tip = self.book.tip
+        emitters = {watch.emitter for watch in self.book.watches() if watch.event is None}
+        self._kept_since = {emitter: self._kept_since.get(emitter, tip) for emitter in emitters}
+        self._kept += [log for log in logs if log.address in emitters]
+
+    def rewind(self, ancestor: BlockRef) -> None:
+        """Take back all blocks above one of the chain's."""
+        self.book.rewind(ancestor.number)
+        self.blocks = {number: block for number, block in self.blocks.items() if number <= ancestor.number}
+        self._kept = [log for log in self._kept if log.block_number <= ancestor.number]
+
+    def _forget(self, number: int) -> None:
+        if number >= min(self.blocks) + self.kept // 8:
+            self.book.forget(number)
+            self.blocks = {n: block for n, block in self.blocks.items() if n >= number}
+            self._kept = [log for log in self._kept if log.block_number >= number]
+            self._kept_since = {a: max(n, number - 1) for a, n in self._kept_since.items()}
+
+    async def fetch(self, questions: Mapping[Key, Ask], at: BlockRef) -> Sequence[Raw]:
+        """One raw answer a question, in order; only those that do not follow from logs are sent on."""
+        if not self.blocks:
+            self.start(at)
+        if self.blocks.get(at.number) != at:
+            return await self.source.fetch(questions, at)
+        known = {key: raw for key in questions if (raw := self._known(key, at)) is not None}
+        asked = {key: ask for key, ask in questions.items() if key not in known}
+        if asked:
+            raws = dict(zip(asked, await self.source.fetch(asked, at), strict=True))
+            if at.number == self.book.tip:
+                await self._learn(raws, at)
+            known.update(raws)
+        self._count(questions, at)
+        return [known[key] for key in questions]
+
+    def _known(self, key: Key, at: BlockRef) -> Raw | None:
+        if isinstance(key, LogQuery):
+            return self._logs_of(key)
+        track = self.book.tracks.get(key)
+        if track is None or not track.trusted:
+            return None
+        state = track.at(at.number)
+        return None if state is None else track.rule.write(state)
+
+    def _logs_of(self, query: LogQuery) -> list[Log] | None:
+        """The answer to a log query, where every log of its contracts in its blocks was kept."""
+        seen = all(self._kept_since.get(address, query.from_block) < query.from_block for address in query.addresses)
+        if not query.addresses or not seen or query.to_block > self.book.tip:
+            return None
+        return [log for log in self._kept if _matches(query, log)]
+
+    async def _learn(self, raws: Mapping[Key, Raw], at: BlockRef) -> None:
+        """Prove the tracks whose questions were read, and track what was not yet."""
+        new: dict[CallKey, bytes] = {}
+        for key, raw in raws.items():
+            track = self.book.tracks.get(key)
+            if track is not None:
+                self._compare(track, raw, at)
+            elif isinstance(raw, bytes) and isinstance(key, tuple) and key not in self.flaws:
+                new[key] = raw
+        await self._find_aggregators([key for key in new if is_feed(key)], at)
+        for key, raw in new.items():
+            rule = rule_of(key, self.around)
+            state = rule.read(raw) if rule else None
+            if rule is not None and state is not None:
+                self.book.open(key, rule, state, at.number, at.timestamp)
+
+    def _compare(self, track: Track, raw: Raw, at: BlockRef) -> None:
+        """A read of a tracked question: a proof, a renewal of what a log made doubtful, or its end as a track."""
+        read = track.rule.read(raw) if isinstance(raw, bytes) else None
+        if read is None:
+            self.mark(track.key, Flaw("it no longer answers as it did", at.number))
+        elif track.state is None and track.rule.way is Way.TRIGGERED:
+            track.put(at.number, read)
+        elif track.state == read:
+            self._prove(track, at)
+        else:
+            self.mark(track.key, Flaw("it changes without a log that says so", at.number))
+
+    def _prove(self, track: Track, at: BlockRef) -> None:
+        """One more read that agrees. Blocks of the same time prove nothing anew."""
+        before = self.blocks.get(track.verified)
+        track.agreed += before is None or before.timestamp < at.timestamp
+        track.verified = at.number
+        old_enough = not track.rule.may_accrue or at.timestamp - track.since_s >= self.proof_s
+        shown = track.moved or not track.rule.must_move
+        track.trusted = track.agreed >= PROOFS and old_enough and shown
+
+    def mark(self, key: Key, flaw: Flaw) -> None:
+        """Read this question from now on."""
+        self.book.close(key)
+        self.flaws[key] = flaw
+
+    async def _find_aggregators(self, keys: Sequence[CallKey], at: BlockRef) -> None:
+        """Whose logs tell of new rounds: the aggregator behind each feed, or the feed itself where it names none."""
+        feeds = [key[0] for key in keys]
+        calls = [interface("aggregator_v3").aggregator(feed) for feed in feeds]
+        if not calls:
+            return
+        asks: dict[Key, Ask] = {(call.target, call.data): call for call in calls}
+        answers = [
+            call.function.decode(raw) if isinstance(raw, bytes) else raw
+            for call, raw in zip(calls, await self.source.fetch(asks, at), strict=True)
+        ]
+        found = {
+            feed: Address(answer) if isinstance(answer, str) else feed
+            for feed, answer in zip(feeds, answers, strict=True)
+        }
+        self.around = replace(self.around, aggregators={**self.around.aggregators, **found})
+
+    def _count(self, questions: Iterable[Key], at: BlockRef) -> None:
+        if at != self._ways_at:
+            self._ways_at, self.ways = at, Counter()
+        self.ways.update(map(self.way, questions))
+
+    def way(self, key: Key) -> Way:
+        """How a question is answered at the next block."""
+        if isinstance(key, LogQuery):
+            return Way.FOLDED if self._logs_of(key) is not None else Way.TIMED
+        track = self.book.tracks.get(key)
+        return track.rule.way if track is not None and track.trusted else Way.TIMED
+
+
+def _matches(query: LogQuery, log: Log) -> bool:
+    if not query.from_block <= log.block_number <= query.to_block or log.address not in query.addresses:
+        return False
+    wanted = zip(query.topics, log.topics, strict=False)
+    return len(log.topics) >= len(query.topics) and all(some is None or topic in some for some, topic in wanted)

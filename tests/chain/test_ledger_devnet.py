@@ -1,0 +1,93 @@
+"""On real contracts: what logs say of every call, at every block, against the node's own answer to that call there.
+
+A few hundred blocks of the scenario and of seeded random trade; thousands with `TVL_LEDGER_BLOCKS=3000`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from devnet import Addresses, Devnet, deploy_protocols
+from devnet.scenario import scenario
+from devnet.traders import Traders
+from indexer.chain.blocks import headers
+from indexer.reads.abi import function
+from indexer.reads.ledger.ledger import Ledger
+from indexer.reads.ledger.rules import Way
+from indexer.reads.plan import Ask, Call
+from indexer.reads.source import CallKey, Key
+from indexer.run.live import LiveChain, open_chain
+from indexer.run.program import load_program
+from indexer.run.snapshot import Known, take
+from tests.e2e.support import QUIET, Setting
+
+pytestmark = pytest.mark.anvil
+
+BLOCKS = int(os.environ.get("TVL_LEDGER_BLOCKS", "120"))
+A_RANGE = 37
+ANY = function("any()")
+
+
+async def test_every_folded_answer_at_every_block_is_the_nodes_own(tmp_path: Path) -> None:
+    with Devnet.start() as net:
+        addresses = deploy_protocols(net)
+        config = Setting(net, addresses, tmp_path).configure()
+        first = net.block_number()
+        scenario(net, addresses)
+        traders = Traders(net, addresses, seed=11)
+        for _ in range(BLOCKS):
+            traders.step()
+        chain = load_program(config).chains["devnet"]
+        async with open_chain(chain, QUIET) as live:
+            ledger = await opened(live, first)
+            await folded(live, ledger, first, net.block_number())
+            wrong = await compared(live, ledger, first, net.block_number())
+        kinds = {name for track in ledger.book.tracks.values() for name in [track.rule.way]}
+        assert kinds == {Way.FOLDED, Way.TRIGGERED}
+        assert len(ledger.book.tracks) > 60
+        assert wrong, "a comparison that sees nothing proves nothing"
+        assert wrong.keys() <= mute(ledger, addresses)
+
+
+async def opened(live: LiveChain, number: int) -> Ledger:
+    """A ledger over everything that a snapshot of the block asks."""
+    ledger = live.ledger()
+    assert ledger is not None
+    at = await live.clock.block(number)
+    assert at is not None
+    await take(live.program, ledger, at, live.program.deployments, Known())
+    return ledger
+
+
+async def folded(live: LiveChain, ledger: Ledger, first: int, last: int) -> None:
+    """All blocks, some by themselves and the others in ranges."""
+    number = first + 1
+    while number <= last:
+        length = 1 if number % 3 == 0 else A_RANGE
+        blocks = await headers(live.pool, range(number, min(number + length, last + 1)))
+        await ledger.follow(blocks)
+        number += length
+
+
+async def compared(live: LiveChain, ledger: Ledger, first: int, last: int) -> dict[CallKey, int]:
+    """The first block at which an answer by logs is not the node's."""
+    wrong: dict[CallKey, int] = {}
+    asks: dict[Key, Ask] = {key: Call(*key, ANY) for key in ledger.book.tracks if isinstance(key, tuple)}
+    for number in range(first, last + 1):
+        raws = await live.reader.fetch(asks, ledger.blocks[number])
+        for track, raw in zip(ledger.book.tracks.values(), raws, strict=True):
+            state = track.at(number)
+            if state is not None and track.rule.write(state) != raw:
+                wrong.setdefault(track.key, number)
+    return wrong
+
+
+def mute(ledger: Ledger, addresses: Addresses) -> set[CallKey]:
+    """What changes without a log here, and is never given out: interest on debts, and the feeds of a devnet."""
+    reserves = addresses.aave.reserves.values()
+    debts = {debt for one in reserves for debt in (one.variable_debt_token, one.stable_debt_token)}
+    mute = debts | {feed.proxy for feed in addresses.feeds.values()}
+    return {track.key for track in ledger.book.tracks.values() if track.key[0] in mute and track.rule.way is Way.FOLDED}

@@ -1,0 +1,337 @@
+"""A ledger gives out what follows from logs once it is proven, reads the rest, and finds what logs do not say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+import pytest
+
+from indexer.model import Address, BlockRef, Hash, Log, LogQuery, Status
+from indexer.reads.abi import function
+from indexer.reads.batch import Sent
+from indexer.reads.ledger.audit import audit, changed, rotation
+from indexer.reads.ledger.ledger import Ledger
+from indexer.reads.ledger.rules import Way
+from indexer.reads.plan import Ask, Call, Failed
+from indexer.reads.source import Key, Raw
+from tests.unit.reads.ledger_worlds import (
+    AGGREGATOR,
+    AROUND,
+    ERC20,
+    FEED,
+    HOLDERS,
+    ITEMS,
+    KEYS,
+    NOBODY,
+    PROXY,
+    REGISTRY,
+    TOKENS,
+    World,
+    key_of,
+    padded,
+    word,
+)
+
+ANY = function("any()")
+BALANCE, OTHER, SUPPLY = (
+    key_of(ERC20.balanceOf, TOKENS[1], HOLDERS[0]),
+    key_of(ERC20.balanceOf, TOKENS[1], HOLDERS[1]),
+    key_of(ERC20.totalSupply, TOKENS[1]),
+)
+ROUND, COUNT = key_of(FEED.latestRoundData, PROXY), key_of(ITEMS, REGISTRY)
+
+
+@dataclass
+class Node:
+    """A node of the made-up chain: every block's answers and logs, what was asked, and what it leaves out."""
+
+    world: World = field(default_factory=lambda: World(5))
+    worlds: dict[int, World] = field(default_factory=dict)
+    asked: list[tuple[int, Key]] = field(default_factory=list)
+    hidden: set[tuple[int, int]] = field(default_factory=set)
+    pruned: int = -1
+    sent: Sent = field(default_factory=lambda: Sent(0, 0, 0, 0, 0, 0))
+
+    def __post_init__(self) -> None:
+        self.worlds[0] = deepcopy(self.world)
+
+    def block(self, number: int) -> BlockRef:
+        return BlockRef(number, padded(number), padded(number - 1), 2**32 - 40 + 12 * number)
+
+    def mine(self, *, play: bool = True) -> BlockRef:
+        if play:
+            self.world.block()
+        else:
+            self.world.number, self.world.logs = self.world.number + 1, []
+        return self.keep()
+
+    def keep(self) -> BlockRef:
+        self.worlds[self.world.number] = deepcopy(self.world)
+        return self.block(self.world.number)
+
+    async def fetch(self, questions: Mapping[Key, Ask], at: BlockRef) -> Sequence[Raw]:
+        self.asked += [(at.number, key) for key in questions]
+        answers = self.worlds[at.number].answers()
+        named = {key_of(FEED.aggregator, PROXY): word(AGGREGATOR)}
+        return [(answers | named).get(key, Failed(Status.MISSING, "no code")) for key in questions]
+
+    async def logs(self, queries: Sequence[LogQuery], blocks: Sequence[BlockRef]) -> list[Log]:
+        found = [log for block in blocks for log in self.worlds[block.number].logs]
+        return [log for log in found if (log.block_number, log.log_index) not in self.hidden]
+
+
+def asks(*keys: tuple[Address, bytes]) -> dict[Key, Ask]:
+    return {key: Call(*key, ANY) for key in keys}
+
+
+def ledger_of(node: Node, proof_s: int = 0) -> Ledger:
+    return Ledger(node, node.logs, AROUND, proof_s)
+
+
+async def follow(node: Node, ledger: Ledger, blocks: int, *keys: tuple[Address, bytes], play: bool = True) -> None:
+    """Mine so many blocks; at each one the ledger is asked, and must answer as the node does."""
+    for _ in range(blocks):
+        at = node.mine(play=play)
+        await ledger.follow([at])
+        await agree(node, ledger, at, *keys)
+
+
+async def agree(node: Node, ledger: Ledger, at: BlockRef, *keys: tuple[Address, bytes]) -> None:
+    answers = node.worlds[at.number].answers()
+    assert await ledger.fetch(asks(*keys), at) == [answers[key] for key in keys]
+
+
+async def proven(node: Node, *keys: tuple[Address, bytes], proof_s: int = 0) -> Ledger:
+    """A ledger that folds these questions, after a while in which all of them moved."""
+    ledger = ledger_of(node, proof_s)
+    await agree(node, ledger, node.block(node.world.number), *keys)
+    await follow(node, ledger, 60, *keys)
+    return ledger
+
+
+async def test_what_is_proven_is_not_asked_again_and_stays_right() -> None:
+    node = Node()
+    ledger = await proven(node, *KEYS)
+    assert {ledger.way(key) for key in KEYS if key != COUNT} == {Way.FOLDED}
+    assert ledger.way(COUNT) is Way.TRIGGERED
+    node.asked.clear()
+    await follow(node, ledger, 40, *KEYS)
+    assert {key for _, key in node.asked} <= {COUNT}
+
+
+async def test_a_triggered_answer_is_read_after_a_log_and_only_then() -> None:
+    node = Node()
+    ledger = await proven(node, COUNT)
+    await follow(node, ledger, 3, COUNT, play=False)
+    node.asked.clear()
+    await follow(node, ledger, 3, COUNT, play=False)
+    assert node.asked == []
+    node.world.number, node.world.logs = node.world.number + 1, []
+    node.world.items += 1
+    node.world.emit(REGISTRY, (padded(7),), b"")
+    at = node.keep()
+    await ledger.follow([at])
+    await agree(node, ledger, at, COUNT)
+    assert node.asked == [(at.number, COUNT)]
+
+
+async def test_nothing_is_given_out_before_two_later_reads_agreed() -> None:
+    node = Node()
+    ledger = ledger_of(node)
+    await agree(node, ledger, node.block(0), BALANCE)
+    await follow(node, ledger, 2, BALANCE, play=False)
+    assert [number for number, _ in node.asked] == [0, 1, 2]
+    await follow(node, ledger, 2, BALANCE, play=False)
+    assert len(node.asked) == 3
+
+
+async def test_a_balance_is_proven_only_by_reads_that_are_far_enough_apart_for_interest_to_show() -> None:
+    node = Node()
+    ledger = ledger_of(node, proof_s=100)
+    await agree(node, ledger, node.block(0), BALANCE)
+    await follow(node, ledger, 12, BALANCE, play=False)
+    assert [number for number, key in node.asked] == list(range(10))
+
+
+async def test_interest_that_accrues_without_logs_is_never_given_out_from_logs() -> None:
+    node = Node()
+    ledger = ledger_of(node)
+    await agree(node, ledger, node.block(0), SUPPLY)
+    for _ in range(10):
+        node.world.supplies[TOKENS[1]] += 3
+        await follow(node, ledger, 1, SUPPLY, play=False)
+    assert ledger.way(SUPPLY) is Way.TIMED
+    assert "without a log" in ledger.flaws[SUPPLY].reason
+
+
+async def test_a_feed_that_never_logged_an_answer_is_read() -> None:
+    node = Node()
+    ledger = ledger_of(node)
+    await agree(node, ledger, node.block(0), ROUND)
+    await follow(node, ledger, 8, ROUND, play=False)
+    assert ledger.way(ROUND) is Way.TIMED
+
+
+async def test_a_fee_on_transfer_shows_at_the_first_transfer() -> None:
+    node = Node()
+    node.world.balances[TOKENS[1], HOLDERS[1]] = 1000
+    ledger = ledger_of(node)
+    await agree(node, ledger, node.keep(), BALANCE)
+    await follow(node, ledger, 4, BALANCE, play=False)
+    assert ledger.way(BALANCE) is Way.FOLDED
+    node.world.number, node.world.logs = node.world.number + 1, []
+    node.world.move(TOKENS[1], HOLDERS[1], HOLDERS[0], 100)
+    node.world.balances[TOKENS[1], HOLDERS[0]] -= 2
+    at = node.keep()
+    await ledger.follow([at])
+    await agree(node, ledger, at, BALANCE)
+    assert BALANCE in ledger.flaws
+
+
+async def test_a_question_that_fails_is_asked_each_time() -> None:
+    node, nobody = Node(), key_of(ERC20.balanceOf, NOBODY, HOLDERS[0])
+    ledger = ledger_of(node)
+    for _ in range(4):
+        at = node.mine(play=False)
+        await ledger.follow([at])
+        (raw,) = await ledger.fetch(asks(nobody), at)
+        assert isinstance(raw, Failed)
+    assert len(node.asked) == 4
+
+
+async def test_a_reorg_is_taken_back_and_the_new_branch_folded() -> None:
+    node = Node()
+    ledger = await proven(node, *KEYS)
+    ancestor = node.block(node.world.number)
+    before = deepcopy(node.world)
+    await follow(node, ledger, 5, *KEYS)
+    ledger.rewind(ancestor)
+    node.world = before
+    node.asked.clear()
+    for _ in range(5):
+        node.world.block("another")
+        await ledger.follow([node.keep()])
+        await agree(node, ledger, node.block(node.world.number), *KEYS)
+    assert {key for _, key in node.asked} <= {COUNT}
+
+
+async def test_a_block_that_does_not_follow_starts_the_ledger_anew() -> None:
+    node = Node()
+    ledger = await proven(node, *KEYS)
+    node.mine()
+    at = node.mine()
+    assert await ledger.follow([at]) == []
+    assert ledger.book.tracks == {}
+    await agree(node, ledger, at, *KEYS)
+
+
+async def test_another_block_than_those_followed_is_read_and_teaches_nothing() -> None:
+    node = Node()
+    ledger = await proven(node, *KEYS)
+    node.asked.clear()
+    stranger = BlockRef(node.world.number, Hash("0x" + "9" * 64), padded(0), 0)
+    await ledger.fetch(asks(*KEYS), stranger)
+    assert len(node.asked) == len(KEYS)
+
+
+async def test_an_earlier_block_is_answered_from_what_was_folded() -> None:
+    node = Node()
+    ledger = await proven(node, BALANCE, SUPPLY)
+    await follow(node, ledger, 20, BALANCE, SUPPLY)
+    node.asked.clear()
+    for number in range(65, 80):
+        await agree(node, ledger, node.block(number), BALANCE, SUPPLY)
+    assert node.asked == []
+
+
+async def test_logs_of_a_contract_that_is_seen_whole_answer_log_queries() -> None:
+    node = Node()
+    ledger = await proven(node, COUNT)
+    first, last = node.world.number + 1, node.world.number + 20
+    await follow(node, ledger, 20, COUNT)
+    query = LogQuery((REGISTRY,), (), first, last)
+    node.asked.clear()
+    (logs,) = await ledger.fetch({query: query}, node.block(last))
+    assert logs == [log for n in range(first, last + 1) for log in node.worlds[n].logs if log.address == REGISTRY]
+    assert node.asked == []
+    assert ledger.way(LogQuery((TOKENS[0],), (), first, last)) is Way.TIMED
+
+
+async def test_an_audit_of_a_faithful_node_finds_nothing() -> None:
+    node = Node()
+    ledger = await proven(node, *KEYS)
+    keys = [key for turn in range(24) for key in rotation(ledger, turn)]
+    assert set(keys) == {key for key in KEYS if ledger.way(key) is not Way.TIMED}
+    assert await audit(ledger, keys, node.block(node.world.number)) == []
+    assert changed(ledger, node.world.number) == []
+
+
+@pytest.mark.parametrize("hidden_at", [1, 7, 19])
+async def test_a_log_that_a_node_left_out_is_found_at_its_block(hidden_at: int) -> None:
+    node = Node()
+    ledger = await proven(node, BALANCE, SUPPLY)
+    start = node.world.number
+    for i in range(1, 21):
+        node.world.number, node.world.logs = node.world.number + 1, []
+        node.world.mint_to(TOKENS[1], HOLDERS[0], 10 + i)
+        if i == hidden_at:
+            node.hidden.add((node.world.number, 0))
+        await ledger.follow([node.keep()])
+    node.hidden.clear()
+    at = node.block(node.world.number)
+    assert BALANCE in changed(ledger, at.number)
+    found = {one.key: one for one in await audit(ledger, [BALANCE, SUPPLY], at)}
+    assert {key: (one.first, one.exact) for key, one in found.items()} == {
+        BALANCE: (start + hidden_at, True),
+        SUPPLY: (start + hidden_at, True),
+    }
+    assert "left out" in found[BALANCE].reason
+    await agree(node, ledger, at, BALANCE, SUPPLY)
+    await agree(node, ledger, node.block(start + hidden_at), BALANCE, SUPPLY)
+
+
+async def test_a_rebase_is_told_from_a_change_of_one_holder() -> None:
+    node = Node()
+    for holder in HOLDERS[:2]:
+        node.world.balances[TOKENS[1], holder] = 10**6
+    node.keep()
+    ledger = await proven(node, BALANCE, OTHER)
+    node.world.balances[TOKENS[1], HOLDERS[0]] += 5
+    node.world.balances[TOKENS[1], HOLDERS[1]] += 5
+    at = node.mine(play=False)
+    await ledger.follow([at])
+    first, second = await audit(ledger, [BALANCE, OTHER], at)
+    assert "rebases" in first.reason
+    assert second.first == at.number
+    assert ledger.flaws.keys() >= {BALANCE, OTHER}
+
+
+async def test_a_silent_mint_is_told_with_its_block() -> None:
+    node = Node()
+    ledger = await proven(node, BALANCE, OTHER)
+    await follow(node, ledger, 3, play=False)
+    node.world.balances[TOKENS[1], HOLDERS[0]] += 5
+    guilty = node.mine(play=False)
+    await ledger.follow([guilty])
+    for _ in range(6):
+        await ledger.follow([node.mine(play=False)])
+    (found,) = await audit(ledger, [BALANCE, OTHER], node.block(node.world.number))
+    assert (found.key, found.first, found.exact) == (BALANCE, guilty.number, True)
+    assert found.reason == "it changed without a log that says so"
+
+
+async def test_a_feed_with_a_new_aggregator_is_followed_there() -> None:
+    node = Node()
+    ledger = await proven(node, ROUND)
+    ledger.around = type(AROUND)(AROUND.wrapped, {PROXY: TOKENS[2]}, AROUND.touched_by)
+    node.world.round = (node.world.round[0] + 1, 77, node.world.timestamp)
+    at = node.mine(play=False)
+    await ledger.follow([at])
+    (found,) = await audit(ledger, [ROUND], at)
+    assert found.key == ROUND
+    assert ROUND not in ledger.flaws
+    await follow(node, ledger, 40, ROUND)
+    assert ledger.around.aggregators[PROXY] == AGGREGATOR
+    assert ledger.way(ROUND) is Way.FOLDED
