@@ -269,7 +269,8 @@ class _Compiler:
             name = f"{token}#side{i}"
             node = getter_node(Step(name="side", on=token, get=text), text, about, ())
             behind = self._names([token])
-            self._add(replace(node, name=name, after=self._minimal(behind), columns={name: (0,)}), behind)
+            after = self._minimal(behind)
+            self._add(replace(node, name=name, after=after, columns={name: (0,)}, keep=True), behind)
             self.nodes[-1].kinds[name] = "address"
             names.append(name)
         return tuple(names)
@@ -277,34 +278,21 @@ class _Compiler:
     # the whole
 
     def _decide_what_is_kept(self) -> None:
-        """Items and sides of pairs, if nothing in them can change; other getters where the recipe says so."""
+        """Answers that the recipe says cannot change, and what must be asked to come to them."""
         for node in self.nodes:
-            if node.role in ("count", "same"):
-                node.keep = False
-            elif node.event is not None:
+            if node.event is not None:
                 self._refuse_amounts(node, "of an event, which is no amount at a block")
-            else:
-                self._decide(node)
+            elif node.keep and node.role != "count":
+                self._check_kept(node)
+        kept = [node for node in self.nodes if node.discovers]
+        behind = {name for node in kept for name in self._all_behind(node)}
+        for node in self.nodes:
+            node.searched = node.discovers or node.name in behind
 
-    def _decide(self, node: Node) -> None:
-        wanted = self._asked_to_keep(node)
-        can = self._is_stable(node) and all(abi_type(kind).is_word for kind in node.kinds.values())
-        if wanted and node.keep:
-            self._refuse_amounts(node, "kept, and not read at its block: give its step keep = false")
-            if not can or node.role == "list":
-                self.problems.append(((*node.path, "keep"), "only plain values of what is itself kept can be kept"))
-        node.keep = can and wanted and not self._amounts_of(node)
-
-    def _asked_to_keep(self, node: Node) -> bool:
-        said = self.recipe.steps[int(node.path[1])].keep if node.path else True
-        return bool(said) if said is not None else node.role == "item"
-
-    def _is_stable(self, of: Node) -> bool:
-        """Whether all that the node builds on is kept (the count of its own items is asked anew)."""
-        behind = {each for name in of.after for each in (name, *self.known[name].behind)}
-        return all(
-            node.discovers or node.role in ("count", "same") for name in behind for node in self.known[name].nodes
-        )
+    def _check_kept(self, node: Node) -> None:
+        self._refuse_amounts(node, "kept, and not read at its block: its step says keep = true")
+        if node.role in ("list", "same") or not all(abi_type(kind).is_word for kind in node.kinds.values()):
+            self.problems.append(((*node.path, "keep"), "only plain values of get and item can be kept"))
 
     def _amounts_of(self, node: Node) -> list[str]:
         return [column for column in node.columns if column in self.amounts]
@@ -347,7 +335,7 @@ def _counting(made: Sequence[Node], name: str) -> list[Node]:
         return []
     count, item = made
     kind = find(count.fields, ["0"])[1].type
-    return [replace(count, name=name, columns={name: (0,)}, kinds={name: kind}), replace(item, count=name)]
+    return [replace(count, name=name, columns={name: (0,)}, kinds={name: kind}, keep=False), replace(item, count=name)]
 
 
 def _constant_fields(records: Sequence[Mapping[str, Address]]) -> tuple[Field, ...]:
