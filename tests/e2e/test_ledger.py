@@ -74,7 +74,7 @@ async def test_when_nothing_needs_reading_a_block_costs_its_logs_and_no_call(
 ) -> None:
     monkeypatch.setattr(bookkeeping, "AUDIT_EVERY", 10**6)
     monkeypatch.setattr(bookkeeping, "FINAL_EVERY", 10**6)
-    async with behind_a_proxy(fresh) as (proxy, store, start):
+    async with behind_a_proxy(fresh, "audit_one_in = 0") as (proxy, store, start):
         for i in range(6):
             await mined(proxy, store, fresh, *([minted(fresh, 5)] if i == 2 else []))
         calls, logs = proxy.count("eth_call"), proxy.count("eth_getLogs")
