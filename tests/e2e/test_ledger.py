@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,7 +19,7 @@ from indexer.reads.ledger import audit
 from indexer.run import bookkeeping, by_logs
 from indexer.run.program import load_program
 from indexer.store.base import Place, Store
-from tests.e2e.support import Setting, backfill_all, digests, eventually, final_at, following, index_each, reached
+from tests.e2e.support import Setting, backfill_all, digests, eventually, final_at, following, index_each, reached, tvl
 
 pytestmark = pytest.mark.anvil
 
@@ -220,3 +221,12 @@ async def test_a_backfill_by_logs_goes_on_where_it_was_stopped(fresh: Setting, m
     assert await digests(stopped, first, last) == await digests(whole, first, last)
     async with fresh.store(stopped) as store:
         assert place(fresh) in (await store.flows("escrow@devnet", first + 1, first + 20)).complete
+
+
+async def test_a_check_tells_how_many_calls_logs_can_answer(fresh: Setting) -> None:
+    config = fresh.configure()
+    shown = json.loads(tvl(config, "check", "uniswap-v2", "--json").stdout)[0]["cost"]["ways"]
+    assert shown["folded"] > 10
+    assert shown["triggered"] > 0
+    without = replace(fresh, chain="ledger = false").configure("without.toml")
+    assert json.loads(tvl(without, "check", "uniswap-v2", "--json").stdout)[0]["cost"]["ways"] == {}

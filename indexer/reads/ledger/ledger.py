@@ -232,6 +232,11 @@ class Ledger:
             self._ways_at, self.ways = at, Counter()
         self.ways.update(map(self.way, questions))
 
+    def prospects(self) -> Counter[Way]:
+        """How what was asked at the last block can be answered later on, once it is proven."""
+        tracked = Counter(track.rule.way for track in self.book.tracks.values())
+        return tracked + Counter({Way.TIMED: max(sum(self.ways.values()) - tracked.total(), 0)})
+
     def way(self, key: Key) -> Way:
         """How a question is answered at the next block."""
         if isinstance(key, LogQuery):
