@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.figures import Figure, median, print_figures, quiet, timed
-from benchmarks.load import Load, factory_of
+from benchmarks.load import MULTICALL3, Load, factory_of
 from benchmarks.replay import replaying_server
 from benchmarks.replay_server import block
 from benchmarks.snapshot import World, world
@@ -25,6 +25,7 @@ from indexer.adapters.registry import parse_params
 from indexer.chain.clock import Clock
 from indexer.config.types import Cadence
 from indexer.model import BlockRef, Found
+from indexer.reads.batch import Reader
 from indexer.run.snapshot import Known, Taken, take
 from indexer.store.base import Commit
 
@@ -50,12 +51,11 @@ async def measure(pairs: int, repeat: int, *, every_pair: bool = False) -> list[
     with tempfile.TemporaryDirectory() as folder:
         async with replaying_server() as url, world(FEW, url, Path(folder)) as few:
             of = await _only_factory(few, pairs, 0 if every_pair else FLOOR_USD)
-            watch, known = Watch(), Known()
-            taken = await _committed(of, block(FIRST_BLOCK), known, watch)
+            watch, known, reader = Watch(), Known(), Reader(of.pool, MULTICALL3, 1)
+            taken = await _committed(of, reader, block(FIRST_BLOCK), known, watch)
             watch.mark(0)
             figures = _first_figures(watch, pairs, taken)
-            of.reader.taken()
-            return [*figures, await _steady(of, known, repeat, watch)]
+            return [*figures, await _steady(of, reader, known, repeat, watch)]
 
 
 async def _only_factory(of: World, pairs: int, floor_usd: int) -> World:
@@ -65,7 +65,7 @@ async def _only_factory(of: World, pairs: int, floor_usd: int) -> World:
     return replace(of, chain=replace(of.chain, deployments=(one,)))
 
 
-async def _committed(of: World, at: BlockRef, known: Known, watch: Watch) -> Taken:
+async def _committed(of: World, reader: Reader, at: BlockRef, known: Known, watch: Watch) -> Taken:
     async def keep(found: Mapping[str, Sequence[Found]]) -> None:
         await of.store.commit(Commit(of.chain.name, found=found))
         watch.mark(sum(map(len, found.values())))
@@ -89,7 +89,7 @@ def _first_figures(watch: Watch, pairs: int, taken: Taken) -> list[Figure]:
     ]
 
 
-async def _steady(of: World, known: Known, repeat: int, watch: Watch) -> Figure:
+async def _steady(of: World, reader: Reader, known: Known, repeat: int, watch: Watch) -> Figure:
     samples, floors, taken = [], [], None
     for i in range(1, repeat + 1):
         at = block(FIRST_BLOCK + i)
@@ -98,8 +98,7 @@ async def _steady(of: World, known: Known, repeat: int, watch: Watch) -> Figure:
         await of.floor.learn(rounds)
         await of.floor.read(rounds)
         floors.append(await timed(of.floor.read(rounds)))
-        samples.append(await timed(_committed(of, at, known, watch)))
-        of.reader.taken()
+        samples.append(await timed(_committed(of, reader, at, known, watch)))
     note = f"{taken.calls:,} reads, {len(taken.snapshots[0].lines):,} holdings" if taken else ""
     return Figure("factory: a snapshot of the day", "ms", median(samples).wall_ms, median(floors).wall_ms, note)
 

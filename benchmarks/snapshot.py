@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -142,8 +143,10 @@ class Measured:
 
     @property
     def cost(self) -> str:
-        """Reads and requests, for people."""
-        return f"{self.reads:,} reads in {self.http_requests} requests, {len(self.rounds)} rounds"
+        """Reads and requests, by JSON-RPC method, for people."""
+        methods = Counter(request.method for one in self.rounds for request in one.requests)
+        told = ", ".join(f"{name} {count}x" for name, count in methods.most_common())
+        return f"{self.reads:,} reads in {self.http_requests} requests, {len(self.rounds)} rounds: {told}"
 
     def figures(self, name: str) -> list[Figure]:
         """A line for each stage, by the clock and by the processor."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
 
 from tests import canary
+
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")  # no test is about time: a busy machine fails none
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -23,14 +23,14 @@ import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from indexer.adapters.registry import ParamErrors, parse_params
+from indexer.adapters.registry import ParamErrors, kinds, parse_params
 from indexer.config.load import catalog
 from indexer.config.schema import BITCOIN, DeploymentSettings
 from indexer.config.types import checksum
-from indexer.errors import UnknownName
 from indexer.model import Address
 from tools.price_catalog import CATALOG
 from tools.protocol_kinds import readings
@@ -57,9 +57,11 @@ CATEGORIES = {
     "yield": ("erc4626", "vault_token_balance", "boring_vault", "masterchef_vaults"),
     "farm": ("masterchef",),
     "treasury": ("treasury",),
-    "staking": ("single_asset_staking",),
 }
 """What a protocol is by the kinds of its contracts in the registry; the first that fits."""
+
+ONLY_STAKING = {"single_asset_staking"}
+"""The kinds of a protocol of which nothing is known but that its token is staked."""
 
 BUCKET_ORDER = ("tvl", "borrowed", "staking", "pool2", "vesting", "treasury", "ownTokens")
 PART = {"tvl": "", "borrowed": "", "treasury": "", "ownTokens": "own"}
@@ -87,12 +89,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The catalog: its entries, and for every live row that is not read the reason why."""
+    """The catalog: its entries, and for every live row that is not read the reason why.
+
+    `waiting` are rows written by hand that the program does not read yet.
+    """
 
     rows: Sequence[Row]
     chains: Mapping[int, str]
     entries: Sequence[Entry]
     left: Mapping[int, str]
+    waiting: Sequence[str] = ()
     problems: Sequence[str] = ()
 
 
@@ -135,11 +141,11 @@ def build(folder: Path = DATA) -> Result:
         except LeftOut as reason:
             draft.left[i] = str(reason)
     _leave_out_parts(draft)
-    categories = _categories(rows, folder)
-    entries = _one_name_each(_merged(draft, chains, categories))
-    by_hand = _by_hand(folder / "protocols.toml")
-    everything = sorted([*by_hand, *entries], key=lambda entry: entry.key)
-    return Result(rows, chains, everything, draft.left, [*_problems(everything)])
+    by_hand, waiting = _by_hand(folder / "protocols.toml")
+    categories = _categories(rows, folder) | {entry.name: entry.category for entry in by_hand}
+    entries = _one_name_each([*by_hand, *_merged(draft, chains, categories)])
+    everything = sorted(entries, key=lambda entry: entry.key)
+    return Result(rows, chains, everything, draft.left, waiting, [*_problems(everything)])
 
 
 def files(result: Result) -> Iterator[tuple[Path, str]]:
@@ -179,6 +185,9 @@ def _accepted(row: Row, chains: Mapping[int, str]) -> Sequence[Reading]:
 
 
 def _check(reading: Reading, chain: str) -> None:
+    """Raises LeftOut where the program does not have the kind, or the kind refuses the parameters."""
+    if reading.kind not in _kinds():
+        raise LeftOut(f"the program has no kind `{reading.kind}` yet")
     params = dict(reading.params)
     if params.get("tokens") == PRICED:
         params["tokens"] = [token["address"] for token in catalog(f"tokens/{chain}").values()]
@@ -187,12 +196,15 @@ def _check(reading: Reading, chain: str) -> None:
             raise LeftOut("its tokens are found by a web service, and no token of the chain is priced here")
     try:
         parse_params(reading.kind, params)
-    except UnknownName:
-        raise LeftOut(f"the program has no kind `{reading.kind}` yet") from None
     except ParamErrors as error:
         path, sentence = error.problems[0]
         where = f"`{path[0]}` " if path else ""
         raise LeftOut(f"`{reading.kind}` refuses {where}({sentence.partition(';')[0].partition(':')[0]})") from None
+
+
+@cache
+def _kinds() -> frozenset[str]:
+    return frozenset(kinds())
 
 
 def _leave_out_parts(draft: _Draft) -> None:
@@ -261,14 +273,15 @@ def _one_name_each(entries: Iterable[Entry]) -> Iterator[Entry]:
         same[entry.chain, entry.reading.kind, _canonical(entry.reading.params)].append(entry)
     for first, *others in (sorted(group, key=_rank) for group in same.values()):
         rows = tuple(i for entry in (first, *others) for i in entry.rows)
-        also = tuple(sorted(entry.name for entry in others))
+        also = tuple(sorted({entry.name for entry in others} - {first.name}))
         yield Entry(
             first.name, first.chain, first.category, first.label, first.reading, first.source, rows=rows, also=also
         )
 
 
-def _rank(entry: Entry) -> tuple[bool, str]:
-    return entry.name.startswith(OWNED), entry.name
+def _rank(entry: Entry) -> tuple[bool, bool, str]:
+    """Names written by hand first, those of treasuries last."""
+    return bool(entry.rows), entry.name.startswith(OWNED), entry.name
 
 
 def _categories(rows: Iterable[Row], folder: Path) -> dict[str, str]:
@@ -282,17 +295,24 @@ def _categories(rows: Iterable[Row], folder: Path) -> dict[str, str]:
 
 
 def _by_kind(kinds: set[str]) -> str:
-    return next((category for category, of in CATEGORIES.items() if kinds.intersection(of)), "other")
+    usual = "staking" if kinds == ONLY_STAKING else "other"
+    return next((category for category, of in CATEGORIES.items() if kinds.intersection(of)), usual)
 
 
-def _by_hand(file: Path) -> Iterator[Entry]:
-    """Protocols that the registry lacks. Raises LeftOut for one that the program does not accept."""
+def _by_hand(file: Path) -> tuple[list[Entry], list[str]]:
+    """Protocols that the registry lacks; and those of them that the program does not read yet, with the reason."""
+    entries, waiting = [], []
     for table in tomllib.loads(file.read_text("utf-8")).get("protocols", ()):
         source = table.pop("source")
         row = DeploymentSettings.model_validate(table)
         reading = Reading(row.kind, row.params, row.first_block)
-        _check(reading, row.chain)
-        yield Entry(row.name, row.chain, row.category, row.label or "", reading, source)
+        try:
+            _check(reading, row.chain)
+        except LeftOut as reason:
+            waiting.append(f"{row.key}: {reason}")
+        else:
+            entries.append(Entry(row.name, row.chain, row.category, row.label or "", reading, source))
+    return entries, waiting
 
 
 def _problems(entries: Sequence[Entry]) -> Iterator[str]:
@@ -301,14 +321,16 @@ def _problems(entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def _canonical(params: Mapping[str, Any]) -> str:
-    return json.dumps(params, sort_keys=True)
+    return json.dumps(params, sort_keys=True).lower()
 
 
 def _toml(value: Any) -> str:
-    if isinstance(value, list) and len(value) > SHOWN_IN_A_LINE:
+    if isinstance(value, list) and (len(value) > SHOWN_IN_A_LINE or isinstance(value[0], dict)):
         return "[\n" + "".join(f"    {_toml(item)},\n" for item in value) + "]"
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_toml(item)}' for key, item in value.items())} }}"
     if isinstance(value, str) and re.fullmatch(r"0x[0-9a-f]{40}", value):
         return f'"{checksum(Address(value))}"'
     return json.dumps(value, ensure_ascii=False)

@@ -52,7 +52,8 @@ COUNTED = ("rows", "covered", "share")
 def report(result: Result) -> str:
     """Every reason with the kinds of the registry that it concerns, the most frequent first."""
     counted = Counter((result.rows[i].kind, reason) for i, reason in result.left.items())
-    return "\n".join(f"{times:5} {kind}: {reason}" for (kind, reason), times in counted.most_common())
+    left = [f"{times:5} {kind}: {reason}" for (kind, reason), times in counted.most_common()]
+    return "\n".join([*left, *(f"by hand, waiting: {told}" for told in result.waiting)])
 
 
 def _kind_rows(result: Result) -> Iterator[list[str]]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from indexer.config.load import catalog
 from indexer.model import NATIVE, Address
+from tools import protocol_recipes as recipes
 from tools import protocol_vaults as vaults
 from tools.protocol_parts import (
     PRICED,
@@ -132,11 +134,18 @@ def _aave_pool(row: Row) -> list[Reading]:
 
 
 def _compound_v2(row: Row) -> list[Reading]:
-    if row.params.get("abis") or row.params.get("cether_equivalent"):
+    if row.params.get("abis") or not _is_coin(row.params.get("cether_equivalent"), row):
         raise LeftOut("a fork of Compound V2 with functions of its own")
     native = row.params.get("cether") or ()
     listed = [as_address(one) for one in ([native] if isinstance(native, str) else native)]
     return [_market(row, "compound_v2", {"comptroller": row.address("comptroller")} | some("native", listed))]
+
+
+def _is_coin(token: Any, row: Row) -> bool:
+    """Whether a token stands for the chain's own coin: none, the zero address, or the wrapped coin."""
+    chains = [chain for chain in catalog("chains").values() if chain["chain_id"] == row.chain_id]
+    wrapped = [str(chain["native"].get("wrapped", NATIVE)).lower() for chain in chains]
+    return token is None or as_address(token) in (NATIVE, *wrapped)
 
 
 def _compound_v3(row: Row) -> list[Reading]:
@@ -230,6 +239,7 @@ KINDS: Mapping[str, Callable[[Row], list[Reading]]] = {
     "compound_v2": _compound_v2,
     "compound_v3": _compound_v3,
     "fraxlend": _fraxlend,
+    **recipes.KINDS,
     **vaults.KINDS,
 }
 """Kinds of the registry that one of ours reads."""

@@ -27,6 +27,9 @@ NOT_EVM = (728126428,)
 GAS_TOKEN = Address("0x" + "e" * 40)
 """How many write the chain's own coin."""
 
+NAMES = {"uniswap": "uniswap-v3"}
+"""Protocols that people know by another name than the registry's."""
+
 NAME_LENGTH = 64
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9_.]+")
@@ -55,7 +58,8 @@ class Row:
     @property
     def name(self) -> str:
         """The slug as a protocol is named in a configuration."""
-        return _NOT_IN_NAMES.sub("-", self.slug.lower()).strip("-._")[:NAME_LENGTH]
+        plain = _NOT_IN_NAMES.sub("-", self.slug.lower()).strip("-._")[:NAME_LENGTH]
+        return NAMES.get(plain, plain)
 
     @property
     def live(self) -> bool:

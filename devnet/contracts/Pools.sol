@@ -53,6 +53,24 @@ contract LiquidityBookFactory {
     }
 }
 
+/// iZiSwap's liquidity manager: it numbers its pools from 1 on, and has no count.
+contract IziLikeManager {
+    struct PoolMeta { address tokenX; address tokenY; uint24 fee; }
+
+    mapping(uint128 => PoolMeta) public poolMetas;
+    mapping(bytes32 => address) private pools;
+    uint128 private last;
+
+    function add(address x, address y, uint24 fee, address pool_) external {
+        poolMetas[++last] = PoolMeta(x, y, fee);
+        pools[keccak256(abi.encode(x, y, fee))] = pool_;
+    }
+
+    function pool(address x, address y, uint24 fee) external view returns (address) {
+        return pools[keccak256(abi.encode(x, y, fee))];
+    }
+}
+
 /// A pool of Curve, which reverts beyond its last coin.
 contract CurveLikePool {
     address[] public coins;

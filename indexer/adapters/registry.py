@@ -1,7 +1,7 @@
 """Names of kinds -> adapters, and what a configuration says of a kind -> its typed parameters.
 
-Our own kinds are imported when first used; those of other packages come by the entry point group "indexer.adapters"
-(`my_kind = "my_package.module:MyAdapter"`). A name of ours cannot be taken by another package.
+Our own kinds, and the recipes that are shipped, are imported when first used; those of other packages come by the entry
+point group "indexer.adapters" (`my_kind = "my_package.module:MyAdapter"`). A name of ours cannot be taken by another.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ OURS = {
     "erc4626": "Erc4626",
     "euler_v2": "EulerV2",
     "fraxlend": "Fraxlend",
+    "iziswap": "Iziswap",
     "morpho_blue": "MorphoBlue",
+    "recipe": "Recipe",
     "token_balances": "TokenBalances",
     "trader_joe_lb": "TraderJoeLb",
     "uniswap_v2": "UniswapV2",
@@ -64,7 +66,20 @@ class ParamErrors(ConfigError):
         super().__init__(told, kind=kind)
 
 
-KINDS: Kinds[Adapter[Any]] = Kinds("indexer.adapters", GROUP, Adapter, OURS)
+def _shipped_kinds() -> tuple[str, ...]:
+    """Imported when first needed, as every kind is."""
+    from indexer.adapters.recipes.shipped import shipped_kinds
+
+    return shipped_kinds()
+
+
+def _shipped_adapter(kind: str) -> Adapter[Any]:
+    from indexer.adapters.recipes.shipped import shipped_adapter
+
+    return shipped_adapter(kind)
+
+
+KINDS: Kinds[Adapter[Any]] = Kinds("indexer.adapters", GROUP, Adapter, OURS, _shipped_kinds, _shipped_adapter)
 
 
 def kinds() -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def echo_bars(many: Bars, everything: bool) -> None:
 
 def bars_json(some: Sequence[TimedBar]) -> list[exact.Json]:
     """Every digit. `area` is the value's integral over time in USD seconds: the mean is `area / seconds`."""
-    return [_json(one) for one in some]
+    return [bar_json(one.bar) | {"median_24h": exact.usd(one.median)} for one in some]
 
 
 async def _bars(store: Store, spans: Spans, every_s: int) -> Sequence[TimedBar]:
@@ -75,15 +75,15 @@ def _row(one: TimedBar) -> list[Cell]:
     return [iso(bar.start), *values, usd(one.median), str(bar.points), *times]
 
 
-def _json(one: TimedBar) -> exact.Json:
-    bar, span = one.bar, one.bar.span
+def bar_json(bar: Bar) -> exact.Json:
+    """One bar, every digit."""
+    span = bar.span
     said = ("open", "high", "low", "close", "mean", "least", "most", "area")
     values = {name: exact.usd(getattr(span, name)) if span else None for name in said}
     return {
         "start": bar.start,
         "time": iso(bar.start),
         **values,
-        "median_24h": exact.usd(one.median),
         "seconds": span.seconds if span else 0,
         "points": bar.points,
         "held_s": bar.held_s,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import click
 
 from indexer.cli import exact
+from indexer.cli.barsheet import bar_json
 from indexer.cli.options import Options, Verb
 from indexer.cli.stored import chosen_of, explained
 from indexer.cli.table import FIRST_ROWS, echo_table, numbers, words
@@ -20,33 +21,12 @@ from indexer.cli.when import LATEST, CadenceType, Moment, MomentType, refuse_bac
 from indexer.cli.why import NAMES, part_names, percent, ratio_json, signed, sum_json
 from indexer.config.types import Cadence
 from indexer.run.changes import WHOLE_SPAN, Explained, Sum, by_interval, whole
-from indexer.store.base import DeploymentRow, Store
-from indexer.valuation.measures import (
-    PERIODS,
-    Drawdown,
-    Movement,
-    Revalued,
-    at_prices,
-    drawdown,
-    movements,
-    organic_growth,
-    time_weighted,
-)
-from indexer.valuation.rollup import Level, together
+from indexer.run.measured import Measured, measure
+from indexer.store.base import DeploymentRow
+from indexer.valuation.measures import Movement, Revalued, organic_growth
+from indexer.valuation.rollup import HOLDS_S, Bar
 
 _HELP_SPAN = "a block, a date, or -90d."
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """The measures of a whole span. What cannot be had is None."""
-
-    start: int
-    end: int
-    mean: int | None
-    fall: Drawdown | None
-    moved: Mapping[str, Movement | None]
-    constant: Revalued | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +36,7 @@ class Told:
     name: str
     intervals: Mapping[int, Sum]
     whole: Sum
+    protocols: Mapping[str, Sum]
     measured: Measured
 
 
@@ -115,58 +96,55 @@ async def _told(
         if every.blocks and len({row.chain for row in rows}) > 1:
             raise click.UsageError("These deployments are on several chains: give --every as a time (1h, 1d).")
         many = await explained(store, rows, *span, every)
-        levels = await _levels(store, [one.row for one in many], many)
-    measured = _measured(many, levels)
+        measured = await measure(store, many, every)
+    _note_silent(rows, many, measured.end)
     intervals = {measured.start: whole(many)} if every is WHOLE_SPAN else by_interval(many)
     name = " ".join(part for part in chosen if part) or "everything"
-    return Told(name, intervals, whole(many), measured)
+    return Told(name, intervals, whole(many), _by_protocol(many), measured)
 
 
-async def _levels(store: Store, rows: Sequence[DeploymentRow], many: Sequence[Explained]) -> list[Level]:
-    """The sum of all, as far back as any measure reaches."""
-    end = max(one.closing.at.timestamp for one in many)
-    start = min([_start(one) for one in many] + [end - max(PERIODS.values())])
-    return together({row.key: await store.levels(row.key, start, end) for row in rows})
+def _note_silent(rows: Sequence[DeploymentRow], many: Sequence[Explained], end: int) -> None:
+    """What a reader of a sum must know: who is not in it, and who is in it with an old value."""
+    told = {one.row.key: one for one in many}
+    for row in rows:
+        one = told.get(row.key)
+        if one is None:
+            click.echo(f"{row.key} has nothing stored then and is left out", err=True)
+        elif end - one.closing.at.timestamp > HOLDS_S:
+            click.echo(
+                f"{row.key} has nothing newer than {iso(one.closing.at.timestamp)} and stays as it was", err=True
+            )
 
 
-def _start(one: Explained) -> int:
-    return (one.opening or one.closing).at.timestamp
-
-
-def _measured(many: Sequence[Explained], levels: Sequence[Level]) -> Measured:
-    start, end = min(map(_start, many)), max(one.closing.at.timestamp for one in many)
-    return Measured(
-        start=start,
-        end=end,
-        mean=time_weighted(levels, start, end),
-        fall=drawdown(level for level in levels if start <= level.timestamp <= end),
-        moved=movements(levels, end),
-        constant=_constant(many),
-    )
-
-
-def _constant(many: Sequence[Explained]) -> Revalued | None:
-    """The closing amounts at the opening prices."""
-    made = [at_prices(one.closing, one.opening.quotes) for one in many if one.opening]
-    if len(made) < len(many):
-        return None
-    return Revalued(sum(one.usd for one in made), sum(one.left_out for one in made))
+def _by_protocol(many: Sequence[Explained]) -> dict[str, Sum]:
+    """The whole span of each protocol, the largest first."""
+    names = dict.fromkeys(one.row.protocol for one in many)
+    sums = {name: whole([one for one in many if one.row.protocol == name]) for name in names}
+    return dict(sorted(sums.items(), key=lambda item: -item[1].closing))
 
 
 def _echo(told: Told, everything: bool) -> None:
     click.secho(told.name, bold=True)
-    names = [name for name in part_names(one.parts for one in told.intervals.values()) if name != "flow"]
-    rows = [_row(iso(start), one, names) for start, one in told.intervals.items()]
-    shown = rows if everything else rows[-FIRST_ROWS:]
-    if len(shown) < len(rows):
-        click.echo(f"… {len(rows) - len(shown)} earlier rows (--all)")
-    if len(rows) > 1:
-        shown.append(_row("all", told.whole, names))
-    parts = [NAMES[name] for name in names]
-    titles = numbers("opening", "in", "out", "net flow", "of opening", *parts, "closing")
-    echo_table([*words("from"), *titles, *words("known from")], shown)
+    _echo_sums("from", {iso(start): one for start, one in told.intervals.items()}, told, everything)
+    if len(told.protocols) > 1:
+        click.echo()
+        _echo_sums("protocol", told.protocols, told, everything)
     click.echo()
     _echo_measures(told)
+
+
+def _echo_sums(lead: str, sums: Mapping[str, Sum], told: Told, everything: bool) -> None:
+    """A row for each sum and one for all: the newest last, the largest first."""
+    names = [name for name in part_names(one.parts for one in sums.values()) if name != "flow"]
+    rows = [_row(name, one, names) for name, one in sums.items()]
+    shown = rows if everything else rows[-FIRST_ROWS:] if lead == "from" else rows[:FIRST_ROWS]
+    if len(shown) < len(rows):
+        click.echo(f"… {len(rows) - len(shown)} more rows (--all)")
+    if len(rows) > 1:
+        shown = [*shown, _row("all", told.whole, names)]
+    parts = [NAMES[name] for name in names]
+    titles = numbers("opening", "in", "out", "net flow", "of opening", *parts, "closing")
+    echo_table([*words(lead), *titles, *words("known from")], shown)
 
 
 def _row(lead: str, one: Sum, names: Sequence[str]) -> list[str]:
@@ -204,10 +182,18 @@ def _moved_text(moved: Movement | None) -> str:
 def _json(told: Told) -> exact.Json:
     return {
         "name": told.name,
-        "intervals": [{"start": start, "time": iso(start)} | sum_json(one) for start, one in told.intervals.items()],
+        "intervals": [
+            {"start": start, "time": iso(start)} | sum_json(one) | _bar_json(told.measured.bars.get(start))
+            for start, one in told.intervals.items()
+        ],
         "whole": sum_json(told.whole),
+        "protocols": [{"protocol": name} | sum_json(one) for name, one in told.protocols.items()],
         "measures": _measures_json(told.measured),
     }
+
+
+def _bar_json(bar: Bar | None) -> exact.Json:
+    return {"bar": bar_json(bar)} if bar else {}
 
 
 def _measures_json(measured: Measured) -> exact.Json:

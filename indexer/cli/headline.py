@@ -9,6 +9,7 @@ import click
 
 from indexer.cli import exact
 from indexer.cli.options import Options
+from indexer.cli.stored import deployments_of
 from indexer.cli.table import FIRST_ROWS, Cell, Styled, echo_foreign, echo_table, numbers, status_cell, words
 from indexer.cli.text import usd
 from indexer.config.types import checksum
@@ -19,6 +20,9 @@ from indexer.store.base import DeploymentRow, Store
 from indexer.valuation.quality import median_of, worst
 from indexer.valuation.rules import NAMES
 from indexer.valuation.verdicts import Finding, QualitySettings, Verdict
+
+QUICK_LINES = 5_000
+"""Snapshots of more holdings than this are judged by `tvl quality` alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,39 @@ def echo_headline(one: Judgement) -> None:
         echo_foreign(f"without {usd(part.usd)} of {part.symbol or checksum(part.token)}: {part.reason}", "  ")
     if len(head.left_out) > FIRST_ROWS:
         click.echo(f"  … and {len(head.left_out) - FIRST_ROWS} more")
+
+
+async def latest(options: Options, protocol: str) -> list[Judgement]:
+    """The newest snapshot of each deployment, judged; not where that would take long."""
+    settings = quality_settings(options)
+    async with options.store(options.settings()) as store:
+        newest = [(row, await store.snapshot(row.key)) for row in await deployments_of(store, protocol)]
+        books = await shelf(store)
+        return [
+            await judge_stored(store, row, one, settings, books)
+            for row, one in newest
+            if one is not None and len(one.lines) <= QUICK_LINES
+        ]
+
+
+def echo_latest(found: Sequence[Judgement]) -> None:
+    """A line a deployment: the headline now, and what it leaves out."""
+    for one in found:
+        head, at = one.verdict.headline, one.verdict.at
+        said = f"headline of {one.row.key} at block {at.number}: {usd(head.usd)}, median of 24 h {usd(head.median_usd)}"
+        echo_foreign(said + _without(one))
+
+
+def _without(one: Judgement) -> str:
+    """What the headline leaves out, and the reason of the largest part."""
+    parts = one.verdict.headline.left_out
+    if not parts:
+        return ""
+    value = sum(part.usd or 0 for part in parts)
+    blank = sum(part.usd is None for part in parts)
+    told = [f"without {usd(value)}"] if value else []
+    told += [f"{blank} without a value"] if blank else []
+    return f", {', '.join(told)}: {one.verdict.reason or parts[0].reason}"
 
 
 def echo_findings(one: Judgement, everything: bool) -> None:

@@ -17,11 +17,17 @@ TEMPLATE = """\
 [store]
 url = "sqlite:///tvl.db"
 
-# A chain by its name in the shipped catalog: ethereum, arbitrum, optimism, base, polygon, bnb, avalanche. The catalog
-# also brings its price feeds and tokens. ${NAME} is taken from the environment: keep keys out of this file.
+# A chain by its name in the shipped catalog: ethereum, arbitrum, optimism, base, polygon, bnb, avalanche and many more.
+# Of these seven, the catalog also brings price feeds and tokens. ${NAME} is taken from the environment: keep keys out
+# of this file.
 [chains.ethereum]
 endpoints = ["${RPC_URL}"] # several endpoints share the work and stand in for each other
 every = "5m" # a snapshot of each protocol: "5m" of block time, or "100 blocks"
+
+# Protocols of the shipped catalog, by name, category, kind or chain. `tvl protocols` lists and searches them.
+# [select]
+# protocols = ["compound-v3", "sparklend"]
+# categories = ["savings"]
 
 # A protocol is a row. `kind` says how it is read, and which keys belong to it.
 # vaults: sparkdotfi/spark-address-registry src/Ethereum.sol; bgd-labs/aave-address-book src/AaveV3Ethereum.sol

@@ -6,6 +6,7 @@ Needs endpoints, no database. Where the price is held, the last good one is show
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -17,10 +18,10 @@ from indexer.errors import IndexerError
 if TYPE_CHECKING:
     from indexer.cli.lastgood import LastGood
     from indexer.cli.price_page import Asked
-    from indexer.cli.tokens import Meant
-    from indexer.model import BlockRef
+    from indexer.model import Address, BlockRef
     from indexer.pricing.compose import Settled
     from indexer.reads.rounds import Session
+    from indexer.run.program import ChainProgram
 
 
 @click.command("price", cls=Verb)
@@ -68,18 +69,22 @@ async def _ask(options: Options, token: str, chain: str | None, at: Moment) -> A
         settled = (await session.run({"price": meant.chain.router.explain([meant.address], block)}))["price"]
         if isinstance(settled, Failure):
             raise settled.error
-        last = await _last_good(options, meant, settled[meant.address], session)
+        last = {token: good async for token, good in _last_good(options, meant.chain, settled, session)}
     return Asked(meant, block, settled, symbols_of(program, meant.chain), last)
 
 
-async def _last_good(options: Options, meant: Meant, settled: Settled, session: Session) -> LastGood | None:
-    """For a held quote alone. The store first: it knows prices that are made of more than one answer."""
-    if settled.quote.price is not None:
-        return None
-    return await _stored(options, meant, session.at) or await _of_feed(meant, settled, session)
+async def _last_good(
+    options: Options, chain: ChainProgram, settled: Mapping[Address, Settled], session: Session
+) -> AsyncIterator[tuple[Address, LastGood]]:
+    """Of each held token. The store first: it knows prices that are made of more than one answer."""
+    for token, one in settled.items():
+        if one.quote.price is None:
+            good = await _stored(options, chain, token, session.at) or await _of_feed(chain, one, session)
+            if good:
+                yield token, good
 
 
-async def _stored(options: Options, meant: Meant, at: BlockRef) -> LastGood | None:
+async def _stored(options: Options, chain: ChainProgram, token: Address, at: BlockRef) -> LastGood | None:
     """None also where the store cannot be read: what is missing here is an ornament, and the price is told without."""
     from indexer.cli.lastgood import from_store
 
@@ -87,15 +92,15 @@ async def _stored(options: Options, meant: Meant, at: BlockRef) -> LastGood | No
         return None
     try:
         async with options.store(settings) as store:
-            return await from_store(store, meant.chain.name, meant.address, at)
+            return await from_store(store, chain.name, token, at)
     except IndexerError as error:
         options.log("warning").warning("the store cannot tell the last good price", error=str(error))
         return None
 
 
-async def _of_feed(meant: Meant, settled: Settled, session: Session) -> LastGood | None:
+async def _of_feed(chain: ChainProgram, settled: Settled, session: Session) -> LastGood | None:
     from indexer.cli.lastgood import from_feed
     from indexer.reads.rounds import Failure
 
-    found = (await session.run({"last good": meant.chain.router.last_good(settled, session.at)}))["last good"]
+    found = (await session.run({"last good": chain.router.last_good(settled, session.at)}))["last good"]
     return None if found is None or isinstance(found, Failure) else from_feed(found)

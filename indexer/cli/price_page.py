@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import click
 
@@ -26,19 +26,23 @@ _COLORS = {"taken": "green", "witness": "cyan", "not used": "yellow"}
 class Asked:
     """A token, and what was found out about it at a block: its own routes first, then those of what it counts in.
 
-    `last` is what is shown beside a held quote; `symbols` are the configuration's names of the chain's tokens.
+    `last` is what is shown beside the held ones; `symbols` are the configuration's names of the chain's tokens.
     """
 
     meant: Meant
     at: BlockRef
     settled: Mapping[Address, Settled]
     symbols: Mapping[Address, str]
-    last: LastGood | None = None
+    last: Mapping[Address, LastGood] = field(default_factory=dict)
 
     @property
     def quote(self) -> Quote:
         """The token's own quote."""
         return self.settled[self.meant.address].quote
+
+    def symbol(self, token: Address) -> str:
+        """What a token is called here."""
+        return self.symbols.get(token) or short(checksum(token))
 
 
 def echo_price(asked: Asked, *, explain: bool) -> None:
@@ -46,10 +50,10 @@ def echo_price(asked: Asked, *, explain: bool) -> None:
     token, at = asked.meant, asked.at
     click.echo(f"{click.style(token.symbol, bold=True)}  {checksum(token.address)}  {token.chain.name}")
     click.echo(f"block {at.number}  {iso(at.timestamp)}  {at.hash}\n")
-    _echo_quote(asked.quote, at, asked.last)
+    _echo_quote(asked)
     if explain:
         for address, settled in asked.settled.items():
-            _echo_routes(asked.symbols.get(address) or short(checksum(address)), settled, at)
+            _echo_routes(asked.symbol(address), settled, at)
 
 
 def echo_price_json(asked: Asked) -> None:
@@ -60,11 +64,12 @@ def echo_price_json(asked: Asked) -> None:
             "chain": token.chain.name,
             "block": exact.block(at),
             "quote": exact.quote(asked.quote, token.symbol, at),
-            "last_good": asked.last and asked.last.json(at),
+            "last_good": _last_json(asked, token.address),
             "tokens": [
                 {
                     "token": checksum(address),
                     "symbol": asked.symbols.get(address, ""),
+                    "last_good": _last_json(asked, address),
                     "routes": [_route_json(settled, i) for i in range(len(settled.candidates))],
                 }
                 for address, settled in asked.settled.items()
@@ -95,10 +100,16 @@ def _distance(witness: Priced, settled: Settled) -> str:
     return f"{percent(apart_bps(witness.price, taken.price))} apart from the one taken"
 
 
-def _echo_quote(quote: Quote, at: BlockRef, last: LastGood | None) -> None:
+def _last_json(asked: Asked, token: Address) -> exact.Json | None:
+    last = asked.last.get(token)
+    return last.json(asked.at) if last else None
+
+
+def _echo_quote(asked: Asked) -> None:
+    quote, at = asked.quote, asked.at
     if quote.price is None or quote.low is None or quote.high is None:
         echo_foreign(f"price   {quote.status}: {quote.reason}")
-        click.echo(f"        {last.text(at) if last else 'no last good price is known'}")
+        _echo_last(asked)
     else:
         price, low, high = (f"${amount_text(value, PRICE_DECIMALS)}" for value in (quote.price, quote.low, quote.high))
         click.echo(f"price   {click.style(price, bold=True)}  ({low} to {high})")
@@ -107,6 +118,16 @@ def _echo_quote(quote: Quote, at: BlockRef, last: LastGood | None) -> None:
     echo_foreign(f"route   {quote.route}")
     for flag in quote.flags:
         echo_foreign(f"flag    {flag}")
+
+
+def _echo_last(asked: Asked) -> None:
+    """The token's own last good price; where none is known, those of the held tokens that it counts in."""
+    own = asked.last.get(asked.meant.address)
+    if own or not asked.last:
+        click.echo(f"        {own.text(asked.at) if own else 'no last good price is known'}")
+        return
+    for token, last in asked.last.items():
+        echo_foreign(f"{asked.symbol(token)}: {last.text(asked.at)}", "        ")
 
 
 def _echo_routes(symbol: str, settled: Settled, at: BlockRef) -> None:

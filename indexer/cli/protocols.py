@@ -137,7 +137,7 @@ def _echo_others(name: str, rows: Sequence[Shipped]) -> None:
 def _summary(row: Shipped) -> str:
     """A row's parameters in a few words: an address, or how many."""
     told = row.settings().params.items()
-    return ", ".join(f"{key}: {len(value)}" if isinstance(value, list) else f"{key}: {value}" for key, value in told)
+    return ", ".join(f"{key}: {value if isinstance(value, str | int) else len(value)}" for key, value in told)
 
 
 def _few(names: set[str]) -> str:

@@ -13,7 +13,15 @@ from typing import Unpack
 import click
 
 from indexer.cli import barsheet, exact, page, sheet, why
-from indexer.cli.headline import Judgement, echo_headline, judge_stored, quality_settings, verdict_json
+from indexer.cli.headline import (
+    Judgement,
+    echo_headline,
+    echo_latest,
+    judge_stored,
+    latest,
+    quality_settings,
+    verdict_json,
+)
 from indexer.cli.lastgood import LastGood, of_snapshot
 from indexer.cli.options import Options, Verb
 from indexer.cli.profiled import Definition, profile_options, show_profile, wanted
@@ -123,6 +131,8 @@ def show(
         _echo_snapshots(asyncio.run(_snapshots(options, asked, asked.at)), form, explain)
     else:
         _echo_series(protocol, *asyncio.run(_series(options, asked)), form)
+        if not (end or as_json or as_csv):
+            echo_latest(asyncio.run(latest(options, protocol)))
 
 
 def _refuse_mixtures(asked: Asked, form: Form, at: Moment | None, *, explain: bool, profiled: bool) -> None:

@@ -77,7 +77,9 @@ def status(options: Options, as_json: bool) -> None:
     """Show the last block of each chain and how old it is, and each deployment's last snapshot.
 
     Lag is the age of the last block by this machine's clock. Gaps are blocks of which nothing could be read (a backfill
-    tries them again); held are those of which a part could not be had.
+    tries them again); held are those of which a part could not be had. Requests and calls are what the last block's
+    snapshots cost, and the requests by method those since the daemon's start. Audited snapshots were read once more
+    when their block was final; corrected ones did not say the same and were replaced.
     """
     report = asyncio.run(_report(options))
     if as_json:
@@ -87,6 +89,7 @@ def status(options: Options, as_json: bool) -> None:
         click.echo("Nothing is stored yet: `tvl run` follows the chains, `tvl backfill` fills in the past.")
         return
     _echo_chains(report)
+    _echo_traffic(report)
     click.echo()
     _echo_standings(report)
     _echo_held_prices(report)
@@ -150,10 +153,21 @@ def _echo_chains(report: Report) -> None:
                 str(head.number) if head else "-",
                 duration(report.now - head.timestamp) if head else "-",
                 str(chain.finalized.number) if chain.finalized else "-",
-                "-" if chain.requests is None else str(chain.requests),
+                *("-" if number is None else str(number) for number in (chain.requests, chain.calls)),
+                str(chain.audited),
+                str(chain.corrected),
             ]
         )
-    echo_table([*words("chain"), *numbers("head", "lag", "final", "requests")], rows)
+    named = numbers("head", "lag", "final", "requests", "calls", "audited", "corrected")
+    echo_table([*words("chain"), *named], rows)
+
+
+def _echo_traffic(report: Report) -> None:
+    """What the daemon asked for since its start, most frequent first."""
+    for chain in report.chains:
+        methods = sorted(chain.traffic.items(), key=lambda item: (-item[1], item[0]))
+        if methods:
+            click.echo(f"{chain.chain} was asked for " + ", ".join(f"{name} {count}x" for name, count in methods))
 
 
 def _echo_standings(report: Report) -> None:
@@ -209,6 +223,10 @@ def _json(report: Report) -> exact.Json:
                 "lag_s": report.now - chain.head.timestamp if chain.head else None,
                 "finalized": chain.finalized and exact.block(chain.finalized),
                 "requests": chain.requests,
+                "calls": chain.calls,
+                "traffic": dict(chain.traffic),
+                "audited": chain.audited,
+                "corrected": chain.corrected,
             }
             for chain in report.chains
         ],

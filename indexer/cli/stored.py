@@ -31,14 +31,15 @@ async def deployments_of(store: Store, name: str) -> list[DeploymentRow]:
 
 async def points_of(store: Store, deployment: str, start: Moment | None, end: Moment | None) -> list[Point]:
     """The stored points from `start` to `end`, both included. `-90d` counts from the last stored point."""
-    first = start.block if start and start.block is not None else 0
-    last = end.block if end else None
-    points = await store.series(deployment, first, last)
-    if not points:
+    newest = await _newest(store, deployment)
+    if newest is None:
         return []
-    newest = await _newest(store, deployment, points, last)
     since = start.time(newest) if start else None
     until = end.time(newest) if end else None
+    first = start.block if start and start.block is not None else 0
+    if since is not None and (before := await store.last_read(deployment, time=since - 1)):
+        first = before.number + 1
+    points = await store.series(deployment, first, end.block if end else None)
     return [p for p in points if _within(p.at.timestamp, since, until)]
 
 
@@ -95,12 +96,11 @@ async def explained(
     return made
 
 
-async def _newest(store: Store, deployment: str, points: Sequence[Point], last: int | None) -> int:
-    """The time of the last stored point, also where the range ends before it."""
-    if last is None:
-        return points[-1].at.timestamp
-    snapshot = await store.snapshot(deployment)
-    return snapshot.at.timestamp if snapshot else points[-1].at.timestamp
+async def _newest(store: Store, deployment: str) -> int | None:
+    """The time of the last stored point, a gap or not."""
+    last = await store.last_read(deployment)
+    after = await store.series(deployment, last.number if last else 0)
+    return after[-1].at.timestamp if after else None
 
 
 def _within(timestamp: int, since: int | None, until: int | None) -> bool:

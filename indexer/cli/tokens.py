@@ -94,5 +94,6 @@ def _near(name: str, known: Iterable[Meant]) -> str:
     by_key: dict[str, list[Meant]] = {}
     for token in known:
         by_key.setdefault(token.symbol.casefold(), []).append(token)
-    close = get_close_matches(name.casefold(), by_key, n=NEAR)
+    wanted = name.casefold()
+    close = get_close_matches(wanted, by_key, n=NEAR) or [key for key in by_key if wanted and wanted in key]
     return f"; near it: {_listed([token for key in close for token in by_key[key]][:NEAR])}" if close else ""

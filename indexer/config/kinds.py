@@ -6,7 +6,7 @@ does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -29,15 +29,20 @@ class Kinds(Generic[T]):
     group: str
     base: type[Any]
     ours: Mapping[str, str]
+    shipped: Callable[[], Sequence[str]] = tuple
+    """Names of kinds that are ours too, and made from data: by `make`."""
+    make: Callable[[str], Any] | None = None
 
     def names(self) -> tuple[str, ...]:
         """Every kind that can be used here, ours and of other packages, in alphabetical order."""
-        return tuple(sorted({*self.ours, *(point.name for point in entry_points(group=self.group))}))
+        return tuple(sorted({*self.ours, *self.shipped(), *(point.name for point in entry_points(group=self.group))}))
 
     def load(self, kind: str) -> T:
         """What a kind is done by. Raises UnknownName, and ConfigError where another package's cannot be used."""
         if kind in self.ours:
             return self._checked(kind, getattr(import_module(f"{self.package}.{kind}"), self.ours[kind])())
+        if self.make and kind in self.shipped():
+            return self._checked(kind, self.make(kind))
         for point in entry_points(group=self.group):
             if point.name == kind:
                 return self._checked(kind, _loaded(point))

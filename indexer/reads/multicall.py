@@ -23,6 +23,10 @@ from indexer.reads.types import WORD
 from indexer.reads.witness import Witness, answer_bytes, batch_answers
 
 PREPARED_SETS = 64
+PREPARED_CALLS = 20_000
+"""Sets of calls that recur are kept encoded: the last ones asked, and of many calls but the last few sets."""
+
+LEAST_PREPARED_SETS = 6
 
 _ABOUT_CALLS = frozenset({Verdict.SPLIT, Verdict.REVERT, Verdict.GASCAP, Verdict.TIMEOUT})
 
@@ -82,9 +86,13 @@ class Multicalls:
         key = (scale, questions)
         batches = self._prepared.pop(key, None) or self._encode(questions, asks, scale, at)
         self._prepared[key] = batches
-        if len(self._prepared) > PREPARED_SETS:
+        while len(self._prepared) > self._most_prepared():
             del self._prepared[next(iter(self._prepared))]
         return batches
+
+    def _most_prepared(self) -> int:
+        many = sum(len(questions) for _, questions in self._prepared) > PREPARED_CALLS
+        return LEAST_PREPARED_SETS if many else PREPARED_SETS
 
     def _encode(
         self, questions: tuple[Question, ...], asks: Mapping[Any, Ask], scale: float, at: BlockRef

@@ -152,8 +152,11 @@ def differences(old: Content, new: Content) -> str:
 async def _read(
     live: LiveChain, deployment: Deployment, at: BlockRef, known: Known, avoid: str | None = None
 ) -> Snapshot:
+    """One reading. It learns nothing: what `known` holds is not for an endpoint in doubt to change."""
     reader = live.reader_elsewhere(avoid) if avoid else live.reader
-    return (await take(live.program, reader, at, [deployment], known)).snapshots[0]
+    key = deployment.key
+    lent = Known({key: [*known.found.get(key, ())]}, dict(known.searched), dict(known.tokens))
+    return (await take(live.program, reader, at, [deployment], lent, clock=live.clock)).snapshots[0]
 
 
 def _majority(seen: Snapshot, votes: Mapping[str, Snapshot]) -> Snapshot | None:

@@ -6,12 +6,14 @@ Reads the store alone. A deployment that has nothing recent at the moment is nam
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from indexer.model import BlockRef, Snapshot, Status
-from indexer.store.base import DeploymentRow, Store
+from indexer.model import Snapshot, Status
+from indexer.store.base import DeploymentRow, Point, Store
 from indexer.valuation.books import Book
+
+STRETCH, FARTHEST = 4_096, 1 << 40
+"""Blocks that are looked through at first, and more than any chain has."""
 
 RECENT_S = 86_400
 """Snapshots older than this at the moment are not of the moment: a deployment that is read once a day is."""
@@ -46,13 +48,32 @@ async def snapshot_before(store: Store, deployment: str, time: int | None) -> Sn
     newest = await store.snapshot(deployment)
     if newest is None or time is None or newest.at.timestamp <= time:
         return newest
-    number = last_at((point.at for point in await store.series(deployment, 0, newest.at.number)), time)
+    points = await points_since(store, deployment, newest.at.number, time)
+    number = max((point.at.number for point in points if point.at.timestamp <= time), default=None)
     return None if number is None else await store.snapshot(deployment, number)
 
 
-def last_at(blocks: Iterable[BlockRef], time: int) -> int | None:
-    """The number of the last block that is not later than a time."""
-    return max((block.number for block in blocks if block.timestamp <= time), default=None)
+async def points_since(store: Store, deployment: str, last_block: int, time: int) -> list[Point]:
+    """The points up to a block, from one that is not later than a time on (or from the first): not all that is stored.
+
+    Asked for in stretches that grow, because how many blocks a time is differs from chain to chain.
+    """
+    reach = STRETCH
+    while True:
+        points = await store.series(deployment, max(0, last_block - reach), last_block)
+        if reach >= last_block or (points and points[0].at.timestamp <= time):
+            return points
+        reach *= 8
+
+
+async def points_until(store: Store, deployment: str, first_block: int, time: int) -> list[Point]:
+    """The points from a block on, at least up to a time, where there are so many."""
+    reach = STRETCH
+    while True:
+        points = await store.series(deployment, first_block, first_block + reach)
+        if reach >= FARTHEST or (points and points[-1].at.timestamp >= time):
+            return points
+        reach *= 8
 
 
 def _lacks(snapshot: Snapshot | None, latest: int, recent_s: int) -> str:

@@ -27,7 +27,10 @@ from indexer.run.patience import patiently
 from indexer.run.program import ChainProgram, Deployment, Program
 from indexer.run.report import log_snapshots
 from indexer.run.snapshot import Known, Taken, take
+from indexer.run.watch import watch
 from indexer.store.base import Commit, Store
+from indexer.valuation.rules import NAMES
+from indexer.valuation.verdicts import QualitySettings
 
 T = TypeVar("T")
 
@@ -39,16 +42,17 @@ async def run(program: Program, store: Store, log: FilteringBoundLogger) -> bool
     """Follow until cancelled. Returns False once every chain has halted (each said why). Raises StoreInUse at once."""
     async with store.lease("daemon"):
         await store.register([deployment.row() for deployment in program.deployments])
-        outcomes = await asyncio.gather(*(_guard(chain, store, log) for chain in program.chains.values()))
+        quality = QualitySettings.parse(program.settings.quality, NAMES)
+        outcomes = await asyncio.gather(*(_guard(chain, store, log, quality) for chain in program.chains.values()))
     return any(outcomes)
 
 
-async def _guard(chain: ChainProgram, store: Store, log: FilteringBoundLogger) -> bool:
+async def _guard(chain: ChainProgram, store: Store, log: FilteringBoundLogger, quality: QualitySettings) -> bool:
     """Follow one chain; what will not get better by itself halts this chain only, and says so."""
     log = log.bind(chain=chain.name)
     try:
         async with open_chain(chain, log) as live:
-            await ChainDaemon(live, store, log).run()
+            await ChainDaemon(live, store, log, quality).run()
     except Permanent as error:
         log.critical("chain halted", error=str(error), hint=error.next_step)
     return False
@@ -57,7 +61,7 @@ async def _guard(chain: ChainProgram, store: Store, log: FilteringBoundLogger) -
 class ChainDaemon:
     """One chain's part of the daemon. `run` ends only by cancellation or by an error that will not get better."""
 
-    def __init__(self, live: LiveChain, store: Store, log: FilteringBoundLogger) -> None:
+    def __init__(self, live: LiveChain, store: Store, log: FilteringBoundLogger, quality: QualitySettings) -> None:
         self.live = live
         self.chain = live.program
         self.store = store
@@ -66,15 +70,17 @@ class ChainDaemon:
         self.last: BlockRef | None = None
         self.books: Bookkeeper | None = None
         self.auditor = Auditor(live, store, log, live.program.settings.audit_one_in)
+        self.watch = watch((d.row() for d in live.program.deployments), store, log, quality)
 
     async def run(self) -> None:
         """Go on where the store stands. A block that left the chain while it was read sends us back to the store."""
-        while True:
-            try:
-                await self._follow()
-            except WrongFork as error:
-                self.log.info("the block left the chain while it was read", error=str(error))
-                await asyncio.sleep(PAUSE_S)
+        async with self.watch.judging():
+            while True:
+                try:
+                    await self._follow()
+                except WrongFork as error:
+                    self.log.info("the block left the chain while it was read", error=str(error))
+                    await asyncio.sleep(PAUSE_S)
 
     async def _follow(self) -> None:
         self.known = await Known.load(self.store, self.chain)
@@ -101,6 +107,7 @@ class ChainDaemon:
             case Reorged(old=old, new=new, ancestor=ancestor):
                 self.log.warning("reorg", depth=len(old), ancestor=ancestor.number, head=str(new[-1]) if new else "")
                 self.known.forget_above(ancestor)
+                self.watch.forget_above(ancestor)
                 if self.books:
                     self.books.rewind(ancestor)
                 self.last = ancestor
@@ -155,6 +162,7 @@ class ChainDaemon:
         await self._commit(replace(commit, requests=requests, calls=taken.calls, traffic=traffic))
         self.known.learn(taken)
         log_snapshots(self.log, taken, perf_counter() - started, requests)
+        self.watch.see(taken.snapshots)
         await self._audit()
 
     async def _audit(self, final: BlockRef | None = None) -> None:

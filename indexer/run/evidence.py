@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from indexer.model import Address, Bucket, Snapshot, Status
-from indexer.run.books import Shelf, book
+from indexer.run.books import Shelf, book, points_since, points_until
 from indexer.store.base import DeploymentRow, Point, Store
 from indexer.valuation.books import Book
 from indexer.valuation.claims import Claims
@@ -42,8 +42,9 @@ async def judged(
 ) -> Judged:
     """The verdict on a stored snapshot. `shelf` holds everybody's books at its time."""
     at = snapshot.at
-    points = await store.series(row.key)
-    points = [p for p in points if p.status is not Status.GAP]
+    earlier = await points_since(store, row.key, at.number, at.timestamp - settings.lookback_s)
+    later = await points_until(store, row.key, at.number + 1, at.timestamp + settings.median_s)
+    points = [p for p in (*earlier, *later) if p.status is not Status.GAP]
     points = [p for p in points if -settings.lookback_s <= p.at.timestamp - at.timestamp <= settings.median_s]
     before, after = chosen(points, at.number, settings)
     evidence = Evidence(

@@ -7,9 +7,11 @@ transaction. Never writes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from indexer.model import Address, Bucket, Holding, Line, Quote, Snapshot, Status
 from indexer.store import tables as t
@@ -18,6 +20,8 @@ from indexer.store.rows import Content, block_of, line_of, quote_of
 from indexer.store.snapshots import deployment_id, rows_by_id, state_at
 from indexer.store.walk import Position, Visit, positions, walk
 
+_AT_ONCE = 256
+
 
 def replay(connection: Connection, key: str, from_block: int, to_block: int | None) -> Iterator[Snapshot]:
     """See `Store.replay`."""
@@ -25,13 +29,15 @@ def replay(connection: Connection, key: str, from_block: int, to_block: int | No
     if deployment is None:
         return
     scene = _Scene(connection, positions(connection, deployment))
-    for index, visit in enumerate(walk(connection, deployment, from_block, to_block)):
-        if index:
-            scene.change(visit.holdings, visit.quotes)
-        else:
-            opening = state_at(connection, deployment, visit.row.number)
-            scene.change(opening.holdings, opening.quotes)
-        yield scene.snapshot(key, visit)
+    visits = walk(connection, deployment, from_block, to_block)
+    if first := next(visits, None):
+        opening = state_at(connection, deployment, first.row.number)
+        scene.learn([opening.quotes])
+        yield scene.after(key, first, opening.holdings, opening.quotes)
+    while some := list(islice(visits, _AT_ONCE)):
+        scene.learn([visit.quotes for visit in some])
+        for visit in some:
+            yield scene.after(key, visit, visit.holdings, visit.quotes)
 
 
 class _Scene:
@@ -47,22 +53,38 @@ class _Scene:
         self._contents: dict[int, Content] = {}
         self._quoted: dict[int, int] = {}
         self._quotes: dict[int, Quote] = {}
+        self._rows: dict[int, Row[Any]] = {}
         self._lines: dict[int, Line] = {}
 
-    def change(self, holdings: Mapping[int, Content | None], quoted: Mapping[int, int | None]) -> None:
-        """Go on to the next snapshot: what changed, and with it every line that it touches."""
+    def learn(self, quoted: Iterable[Mapping[int, int | None]]) -> None:
+        """Fetch the quotes that the next snapshots name; of the others, keep those that still hold."""
+        kept = {quote_id: self._rows[quote_id] for quote_id in self._quoted.values()}
+        wanted = {quote_id for changes in quoted for quote_id in changes.values() if quote_id is not None}
+        found = rows_by_id(self._connection, t.quote, wanted - kept.keys())
+        self._rows = kept | {row.id: row for row in found}
+
+    def after(
+        self, key: str, visit: Visit, holdings: Mapping[int, Content | None], quoted: Mapping[int, int | None]
+    ) -> Snapshot:
+        """The next snapshot: what changed, and with it every line that it touches."""
         apply(self._contents, holdings)
         apply(self._quoted, quoted)
-        self._learn({token_id: quote_id for token_id, quote_id in quoted.items() if quote_id is not None})
-        touched = set(holdings).union(*(self._of_token[token_id] for token_id in quoted))
-        for row_id in touched:
+        for token_id, quote_id in quoted.items():
+            self._requote(token_id, quote_id)
+        for row_id in set(holdings).union(*(self._of_token[token_id] for token_id in quoted)):
             if row_id in self._contents:
                 self._lines[row_id] = self._line(row_id)
             else:
                 self._lines.pop(row_id, None)
+        return self._snapshot(key, visit)
 
-    def snapshot(self, key: str, visit: Visit) -> Snapshot:
-        """What holds now, as the store's `snapshot` tells it."""
+    def _requote(self, token_id: int, quote_id: int | None) -> None:
+        self._quotes.pop(token_id, None)
+        if quote_id is not None and self._of_token[token_id]:
+            token = self._positions[self._of_token[token_id][0]].token
+            self._quotes[token_id] = quote_of(token.address, self._rows[quote_id])
+
+    def _snapshot(self, key: str, visit: Visit) -> Snapshot:
         row, at = visit.row, block_of(visit.row)
         assert at is not None
         shown = [row_id for row_id in self._order if row_id in self._lines]
@@ -80,14 +102,6 @@ class _Scene:
             methodology=row.methodology,
             adapter=row.adapter,
         )
-
-    def _learn(self, quoted: Mapping[int, int]) -> None:
-        rows = {row.id: row for row in rows_by_id(self._connection, t.quote, quoted.values())}
-        for token_id, quote_id in quoted.items():
-            address = self._positions[self._of_token[token_id][0]].token.address
-            self._quotes[token_id] = quote_of(Address(address), rows[quote_id])
-        for token_id in self._quotes.keys() - self._quoted.keys():
-            del self._quotes[token_id]
 
     def _line(self, row_id: int) -> Line:
         position = self._positions[row_id]

@@ -102,7 +102,7 @@ _EMPTY: Mapping[Place, _Stand] = {}
 class Attributor:
     """Takes one snapshot after the other, and tells at any of them what changed since the last time it was asked.
 
-    A holding that is left out for a while is carried: its last known amount and price, so that what it does meanwhile
+    A holding that is held for a while is carried: its last known amount and price, so that what it does meanwhile
     stays flow, price or yield. What leaves the totals and comes back to them is scope.
 
     `created` says in which block a contract was first there, where that is known: what comes with it is flow, and what
@@ -204,19 +204,21 @@ class _Step:
     def stand(self, line: Line, before: _Stand | None) -> _Stand:
         """A line of the later snapshot, with what it does not know carried from before.
 
-        An amount that could not be read moves on by what the logs say.
+        An amount that could not be read moves on by what the logs say. A token without a route has no value at all.
         """
         token = line.holding.token
         quote, known = self._snapshot.quotes.get(token), self._snapshot.tokens.get(token)
         if before is not None and before.line == line and self._same(token, quote) and not self.moves(_place(line)):
             return before
+        counted = (line.usd or 0) if line.status is Status.OK else 0
+        if quote is None or line.holding.status is Status.NOT_APPLICABLE:
+            return _Stand(line, None, counted)
         carried = before.worth if before else None
         amount = line.holding.amount
         if amount is None and carried is not None:
             moves = self.moves(_place(line)) or []
             amount = carried.amount + sum(move.amount_in - move.amount_out for move in moves)
-        counted = (line.usd or 0) if line.status is Status.OK else 0
-        if quote is not None and quote.price is not None and known is not None and known.decimals is not None:
+        if quote.price is not None and known is not None and known.decimals is not None:
             worth = None if amount is None else Worth(amount, quote.price, usd_scale(known.decimals), quote)
             return _Stand(line, worth, counted)
         worth = replace(carried, amount=amount) if carried and amount is not None else None

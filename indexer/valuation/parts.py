@@ -6,10 +6,11 @@ sum, so that they add up to the change of the (rounded down) values to the last 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from itertools import accumulate, pairwise
+from operator import add, attrgetter
 
 from indexer.model import Quote
 
@@ -47,9 +48,10 @@ class Parts:
         return self.flow + self.price + self.yielded + self.debt + self.scope + self.method + self.residual
 
     def __add__(self, other: Parts) -> Parts:
-        return Parts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return Parts(*map(add, _numbers(self), _numbers(other)))
 
 
+_numbers: Callable[[Parts], tuple[int, ...]] = attrgetter(*(field.name for field in fields(Parts)))
 NOTHING = Parts()
 
 
@@ -79,7 +81,7 @@ class Move:
 
 def sum_parts(many: Iterable[Parts]) -> Parts:
     """The sum of all."""
-    columns = [astuple(parts) for parts in many]
+    columns = [_numbers(parts) for parts in many]
     return Parts(*map(sum, zip(*columns, strict=True))) if columns else NOTHING
 
 

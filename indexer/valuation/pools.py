@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from indexer.model import Bucket, Grade
-from indexer.valuation.books import Entry, Place, worth
+from indexer.valuation.books import Book, Entry, Place, worth
 from indexer.valuation.claims import Claims
 
 CATEGORY = "dex"
-SIDED = frozenset({"uniswap_v2"})
-"""Kinds whose pools keep both sides equal in value."""
+SIDED: Mapping[str, Mapping[str, str]] = {"uniswap_v2": {"listing": "pairs"}}
+"""Kinds whose pools keep both sides equal in value, and the parameters that they must not have otherwise."""
 
 TRUSTED = (Grade.A, Grade.B)
 """Grades of prices that do not come from a pool themselves."""
@@ -32,9 +34,15 @@ def counter_liquidity(claims: Claims, place: Place) -> int | None:
 
 def pool_ratio(claims: Claims, place: Place) -> tuple[int, int] | None:
     """A token's side of its stored constant-product pools and the other side, in value; None where there is none."""
-    sided = [pool for pool in pools_of(claims, place) if pool[0].book.kind in SIDED]
+    sided = [pool for pool in pools_of(claims, place) if is_sided(pool[0].book)]
     mine = worth(entry for pool in sided for entry in pool if entry.place == place)
     return (mine, worth(e for pool in sided for e in pool) - mine) if sided else None
+
+
+def is_sided(book: Book) -> bool:
+    """Whether the pools of a deployment keep both sides equal in value."""
+    needed = SIDED.get(book.kind)
+    return needed is not None and all(book.params.get(name, value) == value for name, value in needed.items())
 
 
 def _in_pool(entry: Entry) -> bool:

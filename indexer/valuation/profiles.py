@@ -22,7 +22,13 @@ DAY_S = 86_400
 BALANCE_QUERIES: Mapping[str, Mapping[str, str]] = {
     "token_balances": {},
     "uniswap_v3": {},
+    "aave_v2": {},
     "aave_v3": {},
+    "compound_v2": {},
+    "compound_v3": {},
+    "euler_v2": {},
+    "fraxlend": {},
+    "morpho_blue": {},
     "uniswap_v2": {"amounts": "balances"},
     "erc4626": {"amount": "held"},
 }

@@ -118,6 +118,4 @@ def _why_not(evidence: Evidence, line: Line, suspects: dict[Address, str], setti
 
 def _left_out(evidence: Evidence, line: Line, why: str) -> LeftOut:
     token = evidence.book.snapshot.tokens.get(line.holding.token)
-    return LeftOut(
-        line.holding.token, token.symbol if token else "", line.usd if line.status is Status.OK else None, why
-    )
+    return LeftOut(line.holding.token, token.symbol if token else "", line.usd, why)

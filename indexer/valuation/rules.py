@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from indexer.model import Address, Bucket, Grade, Line, Quote, Status
-from indexer.pricing.compose import depth_of
 from indexer.units import USD_DECIMALS, usd_text
 from indexer.valuation.books import Entry, Place, worth
 from indexer.valuation.history import Path, base_usd, path, seen, weighted_median
 from indexer.valuation.jumps import BPS, jumps
-from indexer.valuation.pools import SIDED, counter_liquidity, pools_of
+from indexer.valuation.pools import counter_liquidity, is_sided, pools_of
 from indexer.valuation.profiles import by_balance
 from indexer.valuation.verdicts import Evidence, Finding, QualitySettings
 
@@ -41,13 +40,14 @@ def gap(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
 
 
 def held(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
-    """A number that should be there and cannot be had: one finding a token."""
+    """A number that cannot be had, or that its own reading does not believe: one finding a token."""
     told: dict[Address, Line] = {}
     for line in evidence.book.snapshot.lines:
         if line.status in TROUBLE:
             told.setdefault(line.holding.token, line)
     for token, line in told.items():
-        yield Finding("held", Status.HELD, token, line.reason, excludes=False)
+        status = Status.SUSPECT if line.status is Status.SUSPECT else Status.HELD
+        yield Finding("held", status, token, line.reason, line.usd or 0, excludes=False)
 
 
 def in_and_out(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
@@ -120,6 +120,8 @@ def depth(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
 
 def _against(evidence: Evidence, quote: Quote) -> int | None:
     """What stands against a token in the market that priced it, or in stored pools, whichever is more."""
+    from indexer.pricing.compose import depth_of
+
     there = depth_of(quote)
     stored = counter_liquidity(evidence.claims, (evidence.book.chain, quote.token))
     known = [stored] if stored is not None else []
@@ -130,7 +132,7 @@ def _against(evidence: Evidence, quote: Quote) -> int | None:
 
 def lopsided(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
     """One side of constant-product pools worth many times the other: one of the prices is wrong."""
-    if evidence.book.kind not in SIDED:
+    if not is_sided(evidence.book):
         return
     for token, usd in _worth_by_token(evidence).items():
         if not _heavy(evidence, usd, settings):
@@ -194,7 +196,7 @@ def idle(evidence: Evidence, settings: QualitySettings) -> Iterator[Finding]:
 
 RULES: tuple[Rule, ...] = (
     Rule("gap", "nothing of the deployment could be read at the block", gap),
-    Rule("held", "a number that should be there and cannot be had", held),
+    Rule("held", "a number that cannot be had, or that its own reading does not believe", held),
     Rule(
         "jump",
         "an amount or price that leaps between two snapshots, and that nothing explains (see also `newcomer` "
@@ -246,7 +248,8 @@ def _really_held(evidence: Evidence, entry: Entry) -> int | None:
     if not by_balance(entry, evidence.claims):
         return None
     beside = evidence.claims.by_owner.get((entry.book.chain, entry.line.holding.owner), ())
-    others = [other for other in beside if other.book.key != entry.book.key and other.counts]
+    base = (other for other in beside if other.line.holding.bucket is Bucket.BASE and other.counts)
+    others = [other for other in base if other.book.key != entry.book.key]
     owned = [other for other in others if not by_balance(other, evidence.claims)]
     if not any(other.position == entry.position for other in owned):
         return None

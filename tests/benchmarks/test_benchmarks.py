@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import backfill, snapshot, store_rows
+from benchmarks import backfill, factory, snapshot, store_rows
 from benchmarks.figures import Figure, table
 from benchmarks.load import Kind, Load, address, place_of, two_tokens
 from benchmarks.replay import Round, replaying_server
-from benchmarks.replay_server import block
+from benchmarks.replay_server import DEEP_EVERY, block
 from indexer.model import Status
 from indexer.reads.abi import CALL_GAS
 from indexer.reads.sizes import START_GAS
@@ -82,3 +82,10 @@ def test_a_ratio_says_how_many_times_the_floors_effort_it_is() -> None:
 def test_an_address_says_what_stands_at_it() -> None:
     assert place_of(bytes.fromhex(address(Kind.POOL, 70_000)[2:])) == (Kind.POOL, 70_000)
     assert all(len(set(two_tokens(Kind.PAIR, i))) == 2 for i in range(2_000))
+
+
+async def test_a_factory_is_found_in_parts_judged_once_and_then_read_above_its_floor() -> None:
+    found, judged, steady = await factory.measure(600, 1)
+    assert [found.name, judged.name] == ["factory: discovery of 600 pairs", "factory: + verdict, first snapshot"]
+    assert "pools below the floor of $1,000" in judged.note
+    assert f", {2 * 600 // DEEP_EVERY} holdings" in steady.note

@@ -13,11 +13,15 @@ from devnet import Anvil, Devnet
 from devnet.artifacts import own
 from devnet.chain import contract_address
 from devnet.protocols import algebra, balancer_v2, uniswap_v4
-from devnet.protocols.tokens import deploy_tokens
+from devnet.protocols.tokens import deploy_hostile, deploy_tokens
 from indexer.adapters.curve import ETHER
 from indexer.adapters.registry import adapter, parse_params
+from indexer.chain.pool import Pool
+from indexer.config.secret import Secret
 from indexer.errors import CallFailed
 from indexer.model import NATIVE, Found, Holding, Status
+from indexer.reads.batch import Reader
+from indexer.reads.rounds import rounds
 from indexer.testing import drive
 from tests.chain.plain_calls import PlainAnswers, block
 
@@ -186,6 +190,24 @@ def test_curve_pools_are_read_through_a_registry_a_factory_and_by_themselves(cha
     assert all(h.receipt == h.owner for h in by["factory"])
 
 
+def test_izi_pools_are_counted_up_to_the_first_number_that_was_not_given(chain: Chain) -> None:
+    net, dai, usdc = chain.net, chain.tokens["DAI"], chain.tokens["USDC"]
+    manager, pools = net.deploy(own("IziLikeManager")), [f"0x{0xDEAD00 + i:040x}" for i in range(40)]
+    for i, pool in enumerate(pools):
+        if i == 1:
+            net.mine()
+            before = net.block_number()
+        net.send(manager, "add(address,address,uint24,address)", dai, usdc, 100 + i, pool)
+        net.send(dai, "mint(address,uint256)", pool, 10 + i)
+        net.send(usdc, "mint(address,uint256)", pool, 1_000 + i)
+    net.mine()
+    params = {"liquidity_manager": manager}
+    expected = {(dai, pool): 10 + i for i, pool in enumerate(pools)}
+    expected |= {(usdc, pool): 1_000 + i for i, pool in enumerate(pools)}
+    assert amounts(chain.read("iziswap", params)) == expected
+    assert amounts(chain.read("iziswap", params, before)) == {(dai, pools[0]): 10, (usdc, pools[0]): 1_000}
+
+
 def test_the_real_3pool_at_a_real_block_holds_what_it_says() -> None:
     """Mainnet's own code over its recorded storage; it reverts beyond its third coin."""
     with Anvil.from_fixture(THREE_POOL) as node:
@@ -224,3 +246,33 @@ def test_a_pool_of_balancer_v1_is_read_with_what_is_bound_at_the_block(chain: Ch
 
 
 THREE_POOL = Path(__file__).parents[1] / "data" / "mainnet" / "16257471_post.json.gz"
+
+
+async def test_pools_of_hostile_tokens_stop_nothing_and_are_never_zero_in_silence(chain: Chain) -> None:
+    """Through the real reader: what a token does to a batch must not reach its neighbours."""
+    net, dai, holder = chain.net, chain.tokens["DAI"], chain.net.accounts[2]
+    hostile = deploy_hostile(net, holder)
+    net.mine()
+    factory = algebra.deploy_algebra(net)
+    pools = {name: algebra.create_pool(net, factory, (dai, token), (1_000, 5)) for name, token in hostile.items()}
+    net.rpc("anvil_setCode", hostile["UglyNameToken"], "0x")
+    net.mine()
+    params = {"factory": factory, "events": "algebra"}
+    found = chain.find("uniswap_v3", params)
+    at = block(net.url, net.block_number())
+    async with Pool("devnet", int(net.rpc("eth_chainId"), 16), [Secret(net.url)]) as pool:
+        plan = adapter("uniswap_v3").read(parse_params("uniswap_v3", params), found, at)
+        holdings = (await rounds(Reader(pool, None), {"pools": plan}, at))["pools"]
+    assert isinstance(holdings, list)
+    assert {h.amount for h in holdings if h.token == dai} == {1_000}
+    status = {name: next(h for h in holdings if h.token == token).status for name, token in hostile.items()}
+    assert status == {
+        **dict.fromkeys(pools, Status.OK),
+        "EndlessToken": Status.HELD,
+        "LongAnswerToken": Status.MALFORMED,
+        "ShortAnswerToken": Status.MALFORMED,
+        "RevertBombToken": Status.HELD,
+        "GasBurnerToken": Status.HELD,
+        "UglyNameToken": Status.MISSING,
+    }
+    assert {h.amount for h in holdings if h.status is not Status.OK} == {None}

@@ -1,16 +1,16 @@
-"""Pyth, Solidly's curves and Curve's 3pool, priced from contracts that run, against arithmetic done here."""
+"""Pyth, Solidly's and Balancer's pools and Curve's 3pool: contracts that run, against arithmetic done here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from math import isqrt
+from math import isqrt, prod
 from pathlib import Path
 
 import pytest
 
 from devnet import Addresses, Anvil, Devnet, deploy_protocols
-from devnet.protocols import pyth, solidly
+from devnet.protocols import balancer_v2, pyth, solidly
 from devnet.protocols.pyth import PythPrice
 from indexer.model import Grade, Status
 from tests.chain.pricing_support import ONE, floored, head, quoted
@@ -165,6 +165,56 @@ def _swap_into(net: Devnet, on: Addresses, pool: str, dai: int) -> None:
     outs = (0, out) if dai_first else (out, 0)
     solidly.swap(net, pool, (on.token("DAI"), dai * 10**18), outs, sender=on.users[0])
     net.mine()
+
+
+SWAP = "swap((bytes32,uint8,address,address,uint256,bytes),(address,bool,address,bool),uint256,uint256)"
+
+
+@pytest.mark.parametrize(
+    ("symbols", "wholes", "tenths"),
+    [
+        (("WBTC", "DAI"), (8, 80_000), (8, 2)),
+        (("WBTC", "DAI"), (5, 200_000), (5, 5)),
+        (("USDC", "DAI"), (9, 1), (9, 1)),
+    ],
+)
+def test_a_balancer_share_has_its_fair_value_before_and_after_swaps(
+    net: Devnet, on: Addresses, symbols: tuple[str, str], wholes: tuple[int, int], tenths: tuple[int, int]
+) -> None:
+    weight, whole = dict(zip(symbols, tenths, strict=True)), dict(zip(symbols, wholes, strict=True))
+    order = sorted(symbols, key=lambda symbol: int(on.token(symbol), 16))
+    there = balancer_v2.deploy_balancer_v2(net, on.token("WETH"))
+    tokens = [on.token(symbol) for symbol in order]
+    pool_id = balancer_v2.create_weighted(net, there, tokens, [weight[symbol] * 10**17 for symbol in order])
+    for symbol in order:
+        net.send(on.token(symbol), "mint(address,uint256)", on.users[0], on.amount(symbol, 100 * whole[symbol]))
+    balancer_v2.join(net, there, pool_id, [on.amount(s, whole[s]) for s in order], sender=on.users[0])
+    routes = solidly_routes(on, pool_id[:42]) | {pool_id[:42]: [{"kind": "balancer_weighted"}]}
+    for _ in range(4):
+        quote = quoted(net, routes, pool_id[:42])
+        value = _power_of_fair_value(net, on, there.vault, pool_id, [(s, weight[s]) for s in order])
+        assert (quote.status, quote.grade) == (Status.OK, Grade.B)
+        assert Fraction(quote.price, ONE) ** 10 <= value < Fraction(quote.price + 1, ONE) ** 10
+        paid = on.amount(order[0], whole[order[0]]) // 4
+        single = (bytes.fromhex(pool_id[2:]), 0, tokens[0], tokens[1], paid, b"")
+        funds = (on.users[0], False, on.users[0], False)
+        net.send(there.vault, SWAP, single, funds, 0, 2**63, sender=on.users[0])
+        net.mine()
+
+
+def _power_of_fair_value(
+    net: Devnet, on: Addresses, vault: str, pool_id: str, weighted: list[tuple[str, int]]
+) -> Fraction:
+    """A share's fair value to the tenth: the product of (balance * price / weight)**(10 * weight), over shares."""
+    key = bytes.fromhex(pool_id[2:])
+    _, balances, _ = net.call(vault, "getPoolTokens(bytes32)(address[],uint256[],uint256)", key)
+    supply = Fraction(net.call(pool_id[:42], "totalSupply()(uint256)"), 10**18)
+    prices = {"WBTC": net.call(on.feeds["BTC/USD"].proxy, LATEST)[1], "DAI": 10**8, "USDC": 10**8}
+    parts = [
+        (Fraction(raw, 10 ** on.tokens[symbol].decimals) * prices[symbol] / 10**8 / Fraction(tenth, 10)) ** tenth
+        for raw, (symbol, tenth) in zip(balances, weighted, strict=True)
+    ]
+    return prod(parts, start=Fraction(1)) / supply**10
 
 
 def test_mainnets_three_pool_is_worth_its_virtual_price_times_its_worst_coin(three_pool: Anvil) -> None:

@@ -51,8 +51,15 @@ class World:
             return amount(self.number, ask.owner)
         if isinstance(ask, LogQuery):
             assert ask.to_block <= self.number
-            return [log for log in self.logs if ask.from_block <= log.block_number <= ask.to_block]
+            return [log for log in self.logs if answers(log, ask)]
         return self.contracts(ask)
+
+
+def answers(log: Log, ask: LogQuery) -> bool:
+    """Whether a node would give the log for this query."""
+    wanted = zip(ask.topics, log.topics, strict=False)
+    in_range = ask.from_block <= log.block_number <= ask.to_block and len(ask.topics) <= len(log.topics)
+    return in_range and log.address in ask.addresses and all(one is None or topic in one for one, topic in wanted)
 
 
 @dataclass(frozen=True)
@@ -169,6 +176,21 @@ def lb_world(number: int) -> World:
     return World({**pairs, FACTORY: {"getNumberOfLBPairs": count, **item}}, number)
 
 
+def izi_world(number: int) -> World:
+    """Pools of the numbers 1 to 3, then 5."""
+    count = 3 if number < LATE else 5
+
+    def meta(call: Call) -> Answer:
+        i = argument(call) - 1
+        return (*two(i), 3_000 + i) if 0 <= i < count else (NATIVE, NATIVE, 0)
+
+    def pool(call: Call) -> Answer:
+        fee = int.from_bytes(call.data[68:100], "big")
+        return POOLS[fee - 3_000] if 0 <= fee - 3_000 < count else NATIVE
+
+    return World({FACTORY: {"poolMetas": meta, "pool": pool}}, number)
+
+
 def curve_world(number: int) -> World:
     """Pools of ether and two tokens. The registry pads its lists with zeros to eight."""
     count = 3 if number < LATE else 5
@@ -281,6 +303,7 @@ CASES = [
     Case("liquidity book", "trader_joe_lb", {"factory": FACTORY}, lb_world),
     Case("liquidity book 2.0", "trader_joe_lb", {"factory": FACTORY, "version": "2.0"}, lb_world),
     Case("liquidity book pairs", "trader_joe_lb", {"pairs": POOLS[:3]}, lb_world),
+    Case("iziswap", "iziswap", {"liquidity_manager": FACTORY}, izi_world),
     Case("curve", "curve", {"factory": FACTORY}, curve_world),
     Case("curve pools", "curve", {"pools": POOLS[:3]}, curve_world),
     Case("balancer v1", "balancer_v1", {"factory": FACTORY}, balancer_v1_world),

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import indexer.adapters
@@ -22,13 +22,14 @@ from indexer.testing import drive
 from tests.contract.kind_worlds import CASES as OTHERS
 from tests.contract.kind_worlds import EARLY, LATE, Case, block
 from tests.contract.lending_worlds import LENDING
+from tests.contract.recipe_worlds import RECIPES
 
-MODULES = sorted(Path(indexer.adapters.__file__).parent.glob("*.py"))
+MODULES = sorted(Path(indexer.adapters.__file__).parent.rglob("*.py"))
 OUT_OF_REACH = ("indexer.chain", "indexer.store", "indexer.run", "aiohttp", "web3", "socket", "sqlalchemy", "asyncio")
 
 FAILURES = [Failed(Status.MISSING, "no code"), Failed(Status.HELD, "reverted"), Failed(Status.MALFORMED, "5 bytes")]
 
-CASES = [*OTHERS, *LENDING]
+CASES = [*OTHERS, *LENDING, *RECIPES]
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 
@@ -248,6 +249,7 @@ def check_one_failed_discovery(
 
 
 @every_case
+@settings(deadline=None)
 @given(script=st.lists(st.integers(0, 6), min_size=1, max_size=9))
 def test_hostile_answers_end_in_holdings_or_in_an_error_with_a_name(case: Case, script: list[int]) -> None:
     """Answers of the right type and of the worst value, in any mixture with honest and failed ones."""

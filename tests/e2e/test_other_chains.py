@@ -155,3 +155,14 @@ async def test_before_the_other_chain_began_the_next_route_answers(two: Two) -> 
     assert (told["quote"]["usd"], told["quote"]["grade"]) == ("1", "D")
     assert told["tokens"][0]["routes"][0]["outcome"] == "absent"
     assert told["tokens"][0]["routes"][0]["reason"] == "origin had no block yet"
+
+
+async def test_a_lender_without_the_state_holds_the_price_and_says_so(tmp_path: Path) -> None:
+    with Devnet.start() as net, Devnet.start(chain_id=31_338, history=5) as origin:
+        two = Two(Setting(net, deploy_protocols(net), tmp_path), origin, deploy_protocols(origin))
+        at = max(net.timestamp(), origin.timestamp()) + LAG_S
+        net.mine_at(at)
+        two.finalise(at + 100)
+        told = json.loads(tvl(two.configure("pruned.toml"), "price", "USDC", "--chain", "devnet", "--json").stdout)
+        assert told["quote"]["status"] == "held"
+        assert "no endpoint of origin has the state of its block" in told["quote"]["reason"]

@@ -97,6 +97,13 @@ def test_a_stale_feed_is_held_and_its_own_last_round_is_shown_with_its_age(setti
     assert "last good $2,000, 1d 1h old" in done.stdout
 
 
+def test_a_vault_over_a_stale_feed_shows_the_last_good_price_of_what_it_holds(setting: Setting) -> None:
+    setting.net.mine(dt=90_000)
+    done = tvl(setting.configure("inside.toml"), "price", "vUSDC")
+    assert done.returncode == 1
+    assert "USDC: last good $1, 1d 1h old" in done.stdout
+
+
 def test_a_feed_at_zero_is_held_and_the_round_before_is_shown(setting: Setting) -> None:
     chainlink.set_price(setting.net, setting.addresses.feeds["ETH/USD"], 0)
     setting.net.mine()

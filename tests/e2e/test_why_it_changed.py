@@ -7,6 +7,7 @@ ether stands at 2,000, LINK at 15. The lockers hold shares of vaults and pools.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,7 +25,7 @@ from indexer.units import USD_DECIMALS
 from indexer.valuation.attribution import LOGS
 from indexer.valuation.parts import Parts
 from indexer.valuation.rollup import DAY_S, level_at, median, span_of
-from tests.e2e.support import Setting, index_each
+from tests.e2e.support import Setting, index_each, tvl
 
 pytestmark = pytest.mark.anvil
 
@@ -278,3 +279,17 @@ async def test_flow_is_additive_over_adjoining_intervals(played: Played) -> None
     single = [whole([await played.why(ESCROW, event)]).parts for event in events]
     together = whole([await played.why(ESCROW, events[0], events[-1])]).parts
     assert sum(single, Parts()) == together
+
+
+async def test_the_command_shows_parts_that_add_up_to_the_last_digit(played: Played) -> None:
+    """As a user sees them: of one protocol, and of all of them."""
+    for verb in (["show", "escrow", "--explain", "--from", str(played.blocks["quiet"])], ["flows"]):
+        done = tvl(played.config, *verb, "--json")
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+        base = found["buckets"]["base"] if "buckets" in found else found["whole"]
+        parts = sum(Fraction(usd) for usd in base["parts"].values())
+        assert parts == Fraction(base["closing"]) - Fraction(base["opening"])
+        assert Fraction(base["gross_in"]) - Fraction(base["gross_out"]) == Fraction(base["parts"]["flow"])
+    shares = json.loads(tvl(played.config, "share", "--json").stdout)["protocols"]
+    assert abs(sum(Fraction(one["share"]) for one in shares) - 1) < Fraction(1, 10**15)

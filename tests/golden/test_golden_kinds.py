@@ -38,9 +38,15 @@ class Recorded:
         if isinstance(ask, NativeBalance):
             return self.native[ask.owner]
         if isinstance(ask, LogQuery):
-            return [log for log in self.logs if ask.from_block <= log.block_number <= ask.to_block]
+            return [log for log in self.logs if answers(log, ask)]
         raw = self.raw[ask.target, ask.data]
         return Failed(Status.HELD, "execution reverted") if raw is None else ask.function.decode(raw)
+
+
+def answers(log: Log, ask: LogQuery) -> bool:
+    """Whether a node would give the log for this query."""
+    wanted = all(one is None or topic in one for one, topic in zip(ask.topics, log.topics, strict=False))
+    return wanted and log.address in ask.addresses and ask.from_block <= log.block_number <= ask.to_block
 
 
 def log_of(row: dict[str, Any]) -> Log:

@@ -27,6 +27,7 @@ GENESIS = 1_767_225_600  # 2026-01-01T00:00:00Z
 USDX, EVIL, OWNER, FEED = (Address("0x" + digit * 40) for digit in "1234")
 HOSTILE = "[red]\x1b[2J\u202eUSD\n,=1+1"
 DOLLAR = 10**PRICE_DECIMALS
+TRAFFIC = {"eth_getBlockByNumber": 4, "eth_call": 9}
 CONFIG = """\
 [store]
 url = "sqlite:///tvl.db"
@@ -86,7 +87,7 @@ async def fill(store: Store, chain: str, rows: Sequence[DeploymentRow], snapshot
     await store.register(rows)
     for one in snapshots:
         cursors = {one.deployment: one.at}
-        await store.commit(Commit(chain, [one], heads=[one.at], cursors=cursors, requests=3))
+        await store.commit(Commit(chain, [one], heads=[one.at], cursors=cursors, requests=3, traffic=TRAFFIC))
 
 
 def _quote(at: BlockRef) -> Quote:

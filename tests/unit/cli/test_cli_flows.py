@@ -48,11 +48,12 @@ def filled(folder: Path, original: Path) -> Path:
 
 
 async def _fill(folder: Path) -> None:
-    """144 blocks are a day."""
+    """144 blocks are a day. `late` has nothing before block 300."""
     savings = [worth(1, 100), worth(72, 300), gap(SAVINGS, block(80)), worth(144, 300, 200), worth(216, 250, 200)]
     rival = [worth(n, 100, 100, RIVAL) for n in (1, 144, 216)]
     async with store_in(folder) as store:
         await fill(store, "ethereum", [row("savings"), row("rival")], [*savings, *rival])
+        await fill(store, "base", [row("late", "base")], [worth(300, 7, 100, "late@base")])
         flows = [Flow(block(216), *PLACE, 1000 * USD, 1050 * USD)]
         covered = [Covered(145, 216, frozenset([PLACE]))]
         await store.commit(Commit("ethereum", flows={SAVINGS: flows}, covered={SAVINGS: covered}))
@@ -118,9 +119,12 @@ def test_the_measures_of_a_span(tvl: Tvl, filled: Path) -> None:
     assert measures["changes"]["7d"] is None
 
 
-def test_flows_of_a_category_are_the_sum_of_its_deployments(tvl: Tvl, filled: Path) -> None:
-    told = answer(tvl, "flows", "--category", "yield", "--every", "1d")
+def test_flows_of_a_chain_are_the_sum_of_its_deployments(tvl: Tvl, filled: Path) -> None:
+    told = answer(tvl, "flows", "--chain", "ethereum", "--every", "1d")
     assert [(one["opening"], one["closing"]) for one in told["intervals"]] == [("200", "700"), ("700", "600")]
+    assert [(one["protocol"], one["closing"]) for one in told["protocols"]] == [("savings", "500"), ("rival", "100")]
+    bar = told["intervals"][1]["bar"]
+    assert (bar["open"], bar["close"], bar["mean"]) == ("700", "600", "700")
 
 
 def test_flows_are_a_table_for_people(tvl: Tvl, filled: Path) -> None:
@@ -143,9 +147,15 @@ def test_shares_of_a_chain_and_what_flows_alone_made_of_them(tvl: Tvl, filled: P
 
 
 def test_shares_by_flows_need_everything_to_be_stored_at_the_beginning(tvl: Tvl, filled: Path) -> None:
-    result = tvl("share", "--from", "0", "--json")
+    result = tvl("share", "--chain", "ethereum", "--from", "0", "--json")
     assert [one["by_flows"] for one in json.loads(result.stdout)["protocols"]] == [None, None]
     assert "was not stored at 0" in result.stderr
+
+
+def test_who_is_not_in_a_sum_or_with_an_old_value_is_told(tvl: Tvl, filled: Path) -> None:
+    assert "late@base has nothing stored then and is left out" in tvl("flows", "--to", "2026-01-02T12:00").stderr
+    assert tvl("flows", "--chain", "ethereum").stderr == ""
+    assert "rival@ethereum has nothing newer" not in tvl("flows").stderr, "half a day is not old"
 
 
 def test_one_row_of_a_whole_span_begins_with_it(tvl: Tvl, filled: Path) -> None:
@@ -168,7 +178,7 @@ def test_bars_show_what_held_how_long(tvl: Tvl, filled: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("flows", "nobody"), "it has: rival, savings"),
+        (("flows", "nobody"), "it has: late, rival, savings"),
         (("flows", "--category", "dex"), "ethereum/yield"),
         (("flows", "savings", "--to", "0"), "nothing of savings@ethereum is stored at or before 0"),
         (("share", "--token", "0x12"), "not an address"),

@@ -57,7 +57,7 @@ def program(tmp_path: Path) -> Program:
 def asked(program: Program, routes: list[dict[str, Any]], world: Table, last: LastGood | None = None) -> Asked:
     meant = meant_by(program, "GOLD", "one")
     settled = drive(router({GOLD: routes}).explain([GOLD], AT), Contracts(world))
-    return Asked(meant, AT, settled, symbols_of(program, meant.chain), last)
+    return Asked(meant, AT, settled, symbols_of(program, meant.chain), {GOLD: last} if last else {})
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,7 @@ def test_a_name_means_one_token_of_one_chain(program: Program, name: str, chain:
         (GOLD, None, "is more than one token: GOLD on one"),
         ("SILVER", None, "SILVER is more than one token: Silver on two (0x6"),
         ("GULD", "one", "no token 'GULD' with a price on one; near it: GOLD on one (0x5"),
+        ("olde", "one", "near it: GOLDEN on one (0x6"),
         ("LEAD", "one", "no token 'LEAD' with a price on one"),
         ("zzz\x1b[2J", None, "no token 'zzz [2J' with a price in the configuration"),
         ("0x12", None, "0x12: not an address"),

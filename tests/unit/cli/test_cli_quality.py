@@ -84,6 +84,14 @@ def test_show_tells_the_headline_beside_the_snapshot(tvl: Tvl, filled: Path) -> 
     assert document["totals"]["base"]["usd"] == "1050"
 
 
+def test_a_series_ends_with_the_headline_of_now(tvl: Tvl, filled: Path) -> None:
+    last = tvl("show", "vault").stdout.splitlines()[-1]
+    assert last.startswith(
+        "headline of vault@ethereum at block 10: $50.00, median of 24 h $150.00, without $1,000.00: jump"
+    )
+    assert "headline" not in tvl("show", "vault", "--to", "9").stdout
+
+
 def test_a_page_has_each_finding(tvl: Tvl, filled: Path) -> None:
     out = tvl("quality", "vault").stdout
     assert "in question" in out

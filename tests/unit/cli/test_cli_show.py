@@ -108,8 +108,8 @@ def test_a_range_begins_where_it_is_asked_to(tvl: Tvl, filled: Path, start: str,
 def test_long_tables_are_cut_and_say_so(tvl: Tvl, filled: Path) -> None:
     short, whole = tvl("show", "savings").stdout, tvl("show", "savings", "--all").stdout
     assert "… 10 earlier points (--all)" in short
-    assert len(short.splitlines()) == 33
-    assert len(whole.splitlines()) == 42
+    assert len(short.splitlines()) == 34
+    assert len(whole.splitlines()) == 43
 
 
 def test_deployments_are_summed_where_all_have_a_point_and_the_rest_is_told(tvl: Tvl, filled: Path) -> None:
@@ -193,6 +193,8 @@ def test_status_tells_where_every_chain_and_deployment_stands(tvl: Tvl, filled: 
     chains = {chain["chain"]: chain for chain in document["chains"]}
     assert chains["ethereum"]["head"]["number"] == 53
     assert chains["ethereum"]["requests"] == 3
+    assert chains["ethereum"]["traffic"] == {"eth_call": 9, "eth_getBlockByNumber": 4}
+    assert (chains["ethereum"]["audited"], chains["ethereum"]["corrected"]) == (0, 0)
     assert chains["base"]["lag_s"] == document["now"] - (GENESIS + 11 * 3600)
     savings = next(one for one in document["deployments"] if one["deployment"] == ONE)
     assert (savings["snapshots"], savings["gaps"], savings["held"], savings["block"]["number"]) == (40, 1, 1, 40)
@@ -200,7 +202,8 @@ def test_status_tells_where_every_chain_and_deployment_stands(tvl: Tvl, filled: 
 
 def test_status_is_a_table_for_people(tvl: Tvl, filled: Path) -> None:
     out = tvl("status").stdout
-    assert lines(out)[0] == ["chain", "head", "lag", "final", "requests"]
+    assert lines(out)[0] == ["chain", "head", "lag", "final", "requests", "calls", "audited", "corrected"]
+    assert "ethereum was asked for eth_call 9x, eth_getBlockByNumber 4x" in out
     told = next(line for line in lines(out) if line[:1] == [ONE])
     assert told[1] == "40"
     assert told[-3:] == ["40", "1", "1"]
