@@ -44,7 +44,7 @@ class Chronicle:
         """The answer to an `eth_getLogs`; the same question is looked up."""
         key = f"{first} {last} {filter_.get('address')} {filter_.get('topics')}"
         if key not in self._found:
-            if len(self._found) > 64:
+            if len(self._found) > 256:
                 self._found.clear()
             addresses = frozenset(filter_.get("address") or ())
             topics = [None if wanted is None else frozenset(wanted) for wanted in filter_.get("topics") or ()]

@@ -12,15 +12,15 @@ import asyncio
 import resource
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 import orjson
 
-from benchmarks.figures import Figure, median, print_figures, quiet, timed
+from benchmarks.figures import Figure, Sample, median, print_figures, quiet, timed
 from benchmarks.load import CONTRACTS, Load, configuration, scaled
 from benchmarks.replay import replaying_server
 from benchmarks.replay_server import block
@@ -90,7 +90,7 @@ async def world(load: Load, url: str, folder: Path) -> AsyncIterator[World]:
         tape = Tape(pool)
         multicall = chain.settings.multicall3
         assert multicall is not None
-        ledger = Ledger(Reader(pool, multicall.address, 1), BlockLogs(tape, LogReader(tape)), proof_s=0, kept=10**6)
+        ledger = Ledger(Reader(pool, multicall.address, 1), BlockLogs(tape, LogReader(tape)), proof_s=0)
         of = World(chain, pool, tape, ledger, Flowing(), store, session, url)
         await _begin(of)
         yield of
@@ -108,36 +108,39 @@ async def _begin(of: World) -> None:
 
 async def fold(of: World, blocks: Sequence[BlockRef], file: Path) -> int:
     """Every change of every value over the blocks, as rows: how many."""
-    parts = [blocks[start : start + FOLDED_AT_ONCE] for start in range(0, len(blocks), FOLDED_AT_ONCE)]
-    moved = [one for part in parts for one in await of.ledger.follow(part)]
     names = {id(track): i for i, track in enumerate(of.ledger.book.tracks.values())}
-    return write(
-        file,
-        ((at.number, names[id(track)], str(track.at(at.number))) for at, moves in moved for track in moves),
-    )
+    with rows_of(file) as write:
+        for start in range(0, len(blocks), FOLDED_AT_ONCE):
+            moved = await of.ledger.follow(blocks[start : start + FOLDED_AT_ONCE])
+            write((at.number, names[id(track)], str(track.at(at.number))) for at, moves in moved for track in moves)
+    return len(names)
 
 
-def write(file: Path, rows: Iterable[tuple[int, int, str]]) -> int:
-    """Rows in one transaction."""
+Rows = Iterable[tuple[int, int, str]]
+
+
+@contextmanager
+def rows_of(file: Path) -> Iterator[Callable[[Rows], object]]:
+    """What writes rows, all in one transaction."""
     database = sqlite3.connect(file, isolation_level=None)
     database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
     database.execute("CREATE TABLE value (number INTEGER, name INTEGER, value TEXT)")
     database.execute("BEGIN IMMEDIATE")
-    count = database.executemany("INSERT INTO value VALUES (?, ?, ?)", rows).rowcount
+    yield lambda rows: database.executemany("INSERT INTO value VALUES (?, ?, ?)", rows)
     database.execute("COMMIT")
     database.close()
-    return count
 
 
-async def bare(of: World, batches: Sequence[Sequence[Request]], file: Path) -> int:
+async def bare(of: World, batches: Sequence[Sequence[Request]], file: Path) -> None:
     """The floor: the same log requests, their numbers sliced, as rows."""
-    rows = []
-    for answer in await asyncio.gather(*(_bare_batch(of, batch) for batch in batches)):
-        for log in answer:
-            data = bytes.fromhex(log["data"][2:])
-            numbers = [int.from_bytes(data[i : i + 32], "big") for i in range(0, len(data), 32)]
-            rows.append((int(log["blockNumber"], 16), 0, str(numbers)))
-    return write(file, rows)
+    with rows_of(file) as write:
+        for answer in await asyncio.gather(*(_bare_batch(of, batch) for batch in batches)):
+            write((int(log["blockNumber"], 16), 0, str(_words(log["data"]))) for log in answer)
+
+
+def _words(text: str) -> list[int]:
+    data = bytes.fromhex(text[2:])
+    return [int.from_bytes(data[i : i + 32], "big") for i in range(0, len(data), 32)]
 
 
 async def _bare_batch(of: World, batch: Sequence[Request]) -> list[dict[str, str]]:
@@ -157,23 +160,26 @@ class Measured:
 
 
 async def series(contracts: int, blocks: int) -> Measured:
-    """All values of so many contracts at every one of so many blocks."""
-    load = scaled(contracts)
-    with tempfile.TemporaryDirectory() as folder:
-        async with replaying_server(contracts=contracts) as url, world(load, url, Path(folder)) as of:
-            span = [block(FIRST_BLOCK + 2 + i) for i in range(blocks)]
-            await fold(of, span, Path(folder, "first.db"))  # the server makes its logs
-            of.ledger.rewind(block(FIRST_BLOCK + 1))
-            of.tape.batches.clear()
-            ours = await timed(fold(of, span, Path(folder, "ours.db")))
-            batches = [b for b in of.tape.batches if b[0].method == "eth_getLogs"]
-            calls = sum(len(batch) for batch in of.tape.batches)
-            least = await timed(bare(of, batches, Path(folder, "bare.db")))
-            values = len(of.ledger.book.tracks)
+    """All values of so many contracts at every one of so many blocks, when the server has made its logs."""
+    span = [block(FIRST_BLOCK + 2 + i) for i in range(blocks)]
+    async with replaying_server(contracts=contracts) as url:
+        await _folded(contracts, url, span)
+        ours, least, calls, values = await _folded(contracts, url, span)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     note = f"{values:,} values, {calls} RPC calls, {peak} MB at most"
-    name = f"series: {sum((load.pairs, load.pools, load.vaults)):,} contracts at {blocks:,} blocks"
+    name = f"series: {contracts:,} contracts at {blocks:,} blocks"
     return Measured(Figure(name, "ms", ours.wall_ms, least.wall_ms, note), calls, values)
+
+
+async def _folded(contracts: int, url: str, span: Sequence[BlockRef]) -> tuple[Sample, Sample, int, int]:
+    """Ours, the floor, the RPC calls and the values."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with world(scaled(contracts), url, Path(folder)) as of:
+            ours = await timed(fold(of, span, Path(folder, "ours.db")))
+            batches = [batch for batch in of.tape.batches if batch[0].method == "eth_getLogs"]
+            calls = sum(map(len, of.tape.batches))
+            least = await timed(bare(of, batches, Path(folder, "bare.db")))
+            return ours, least, calls, len(of.ledger.book.tracks)
 
 
 async def following(contracts: int, blocks: int) -> Measured:

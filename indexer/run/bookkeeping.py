@@ -16,7 +16,7 @@ from indexer.run.flows import Flowing
 from indexer.run.snapshot import Taken
 from indexer.store.base import Commit, Covered
 
-FOLDED_AT_ONCE = 256
+FOLDED_AT_ONCE = 400
 """Blocks whose logs are in memory at the same time."""
 
 AUDIT_EVERY = 50
