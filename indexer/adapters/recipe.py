@@ -36,7 +36,7 @@ class RecipeParams(RecipeText):
 
 
 class Recipe(Adapter[RecipeParams]):
-    """Steps give rows of values; holdings say what the rows mean. Answers that cannot change are kept."""
+    """Steps give rows of values; holdings say what the rows mean. What the recipe says cannot change is kept."""
 
     kind = "recipe"
     version = 1
