@@ -120,9 +120,9 @@ class Recipe(Params):
 
     contracts: dict[Name, Contracts]
     """What is known from the start, by name: an address, a list of them, or a list of tables of addresses."""
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Step, ...] = Field((), max_length=100)
     """What is found out, in order; a step uses only names that stand before it."""
-    holdings: tuple[Output, ...] = Field(min_length=1)
+    holdings: tuple[Output, ...] = Field(min_length=1, max_length=100)
     """What is counted."""
     exclude: Addresses = ()
     """Items that name one of these addresses are left out (such as the zero address, or a worthless token)."""

@@ -168,6 +168,37 @@ def test_names_with_sources_of_different_kinds_cannot_be_combined() -> None:
     assert "build both on one name" in told["holdings", 0]
 
 
+def test_a_value_that_only_some_sources_have_cannot_be_used_beside_all() -> None:
+    steps = [
+        step("one", list="one()(address[])"),
+        step("two", list="two()(address[])"),
+        {"name": "vault", "same_as": "one"},
+        {"name": "vault", "same_as": "two"},
+        step("asset", get="asset()(address)", on="vault"),
+    ]
+    told = problems(recipe(steps, [{"token": "asset", "owner": "one"}]))
+    assert "'asset' and 'one' have sources of different kinds" in told["holdings", 0]
+
+
+def test_a_source_that_comes_after_the_use_of_its_name_is_a_problem() -> None:
+    steps = [
+        step("vault", list="one()(address[])"),
+        step("asset", get="asset()(address)", on="vault"),
+        step("vault", list="two()(address[])"),
+    ]
+    told = problems(recipe(steps, [{"token": "asset", "owner": "vault"}]))
+    assert told == {("steps", 2, "name"): "'vault' is used already: all its sources stand before that"}
+
+
+def test_sources_of_sources_are_bounded() -> None:
+    steps = [step("a0", list="l()(address[])")]
+    for i in range(8):
+        steps += [step(f"{way}{i}", get="g()(address)") for way in ("one", "two")]
+        steps += [step(f"a{i + 1}", get="h()(address)", on=f"a{i}", given=[f"{way}{i}"]) for way in ("one", "two")]
+    told = problems(recipe(steps, [{"token": "a8", "owner": "chef"}]))
+    assert all("in more than 64 ways" in sentence for sentence in told.values())
+
+
 # how answers become holdings
 
 
