@@ -46,7 +46,13 @@ class Load:
 
 
 LARGE = Load()
+CONTRACTS = LARGE.pairs + LARGE.pools + LARGE.vaults
 SMALL = Load(pairs=10, pools=10, vaults=5, feeds=10)
+
+
+def scaled(contracts: int) -> Load:
+    """The large load's proportions of pairs, pools and vaults, with so many contracts."""
+    return Load(pairs=contracts * 10 // 13, pools=contracts * 2 // 13, vaults=contracts // 13)
 
 
 def address(kind: Kind, index: int) -> Address:
@@ -87,6 +93,7 @@ multicall3 = {{ address = "{MULTICALL3}", first_block = 1 }}
 finality = {{ tags = false, depth = 1 }}
 block_time_s = {BLOCK_TIME_S}
 every = "block"
+ledger = false
 """
     protocols = [
         _protocol("reserves", "uniswap_v2", pairs=pairs),

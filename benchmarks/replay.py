@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from benchmarks.load import MULTICALL3
+from benchmarks.load import CONTRACTS, MULTICALL3
 from indexer.chain.base import Replies, Request, Transport
 from indexer.errors import EndpointError
 from indexer.model import BlockRef
@@ -30,10 +30,10 @@ Spans = list[tuple[int, int]]
 
 
 @asynccontextmanager
-async def replaying_server(latency_ms: float = 0.0) -> AsyncIterator[str]:
-    """The URL of a replaying server, which ends with the block."""
+async def replaying_server(latency_ms: float = 0.0, contracts: int = CONTRACTS) -> AsyncIterator[str]:
+    """The URL of a replaying server, which ends with the block. Logs are of so many contracts."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.replay_server", str(latency_ms)),
+        *(sys.executable, "-m", "benchmarks.replay_server", str(latency_ms), str(contracts)),
         stdout=asyncio.subprocess.PIPE,
         cwd=Path(__file__).parents[1],
     )

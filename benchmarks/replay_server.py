@@ -1,8 +1,9 @@
 """A node in memory: answers Multicall3 batches from a made-up state, with the right witness of every block.
 
-Run as a process: `python -m benchmarks.replay_server [LATENCY_MS]`; it prints its port. An answer follows from its
-question and the block; of all contracts, one in a hundred changes in a block. Encoded answers are kept for a while, so
-that the time measured is the reader's and the wire's. As a gas cap would, it refuses more than 1,100 calls in a batch.
+Run as a process: `python -m benchmarks.replay_server LATENCY_MS CONTRACTS`; it prints its port. An answer follows from
+its question and the block; of all contracts, one in a hundred changes in a block, and logs it. Encoded answers are kept
+for a while, so that the time measured is the reader's and the wire's. As a gas cap would, it refuses more than 1,100
+calls in a batch.
 """
 
 from __future__ import annotations
@@ -22,13 +23,17 @@ from benchmarks.load import (
     BLOCK_TIME_S,
     CHAIN_ID,
     GENESIS_TIMESTAMP,
+    LARGE,
     MULTICALL3,
     PRICED_TOKENS,
     Kind,
+    Load,
     address,
     place_of,
+    scaled,
     two_tokens,
 )
+from benchmarks.replay_logs import Chronicle
 from indexer.model import BlockRef, Hash
 from indexer.reads.abi import interface
 
@@ -59,9 +64,14 @@ def seed(target: bytes) -> bytes:
 
 
 def answer(target: bytes, calldata: bytes, number: int) -> bytes:
-    """What a contract answers at a block."""
-    since = number - (number - int.from_bytes(seed(target)[:2], "big")) % UPDATED_EVERY
-    return _answer(target, calldata, max(since, 0))
+    """What a contract answers at a block. A balance changes with its holder, anything else with the contract."""
+    changing = calldata[-20:] if calldata[:4] == _ERC20.balanceOf.selector else target
+    return _answer(target, calldata, max(number - (number - phase(changing)) % UPDATED_EVERY, 0))
+
+
+def phase(contract: bytes) -> int:
+    """At which blocks a contract changes: those that are as far from a multiple of the period."""
+    return int.from_bytes(seed(contract)[:2], "big")
 
 
 @lru_cache(400_000)
@@ -97,6 +107,7 @@ def _token(index: int) -> bytes:
 _FACTS: dict[bytes, Callable[[Kind, int], bytes]] = {
     _PAIR.token0.selector: _pool_token(0),
     _PAIR.token1.selector: _pool_token(1),
+    _FEED.aggregator.selector: lambda kind, index: bytes(12) + bytes.fromhex(address(kind, index)[2:]),
     interface("erc4626").asset.selector: lambda _, index: _token(index % PRICED_TOKENS),
     _FACTORY.allPairsLength.selector: lambda _, index: _word(index),
     _ERC20.decimals.selector: lambda kind, _: _word(8 if kind is Kind.FEED else 18),
@@ -108,27 +119,41 @@ _FACTS: dict[bytes, Callable[[Kind, int], bytes]] = {
 class Node:
     """JSON-RPC answers, by block hash or number."""
 
-    def __init__(self) -> None:
+    def __init__(self, load: Load = LARGE) -> None:
         self.blocks = {block(number).hash: block(number) for number in range(1, HEAD + 1)}
+        self._methods: dict[str, Callable[[Any], Any]] = {
+            "eth_call": self._call,
+            "eth_getBlockByNumber": self._header_at,
+            "eth_getBlockByHash": lambda params: _header(self.blocks[params[0]].number),
+            "eth_getLogs": lambda params: self._logs(params[0]),
+            "eth_chainId": lambda _: hex(CHAIN_ID),
+        }
         self._questions: dict[str, list[Item]] = {}
         self._answers: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._chronicle = Chronicle(load, answer, phase, UPDATED_EVERY, lambda number: block(number).hash)
 
     def reply(self, request: Any) -> Any:
         """The answer to one request of any method that a reader of state uses."""
         head = {"jsonrpc": "2.0", "id": request["id"]}
         params = request["params"]
-        match request["method"]:
-            case "eth_call" if _count(params[0]["data"]) > MOST_CALLS:
-                return head | {"error": {"code": -32000, "message": "out of gas"}}
-            case "eth_call":
-                return head | {"result": self._multicall(params[0]["data"], params[1]["blockHash"])}
-            case "eth_getBlockByNumber":
-                return head | {"result": _header(HEAD if params[0] in ("latest", "finalized") else int(params[0], 16))}
-            case "eth_getBlockByHash":
-                return head | {"result": _header(self.blocks[params[0]].number)}
-            case "eth_chainId":
-                return head | {"result": hex(CHAIN_ID)}
-        return head | {"error": {"code": -32601, "message": "the method does not exist"}}
+        if request["method"] == "eth_call" and _count(params[0]["data"]) > MOST_CALLS:
+            return head | {"error": {"code": -32000, "message": "out of gas"}}
+        if request["method"] not in self._methods:
+            return head | {"error": {"code": -32601, "message": "the method does not exist"}}
+        return head | {"result": self._methods[request["method"]](params)}
+
+    def _call(self, params: Any) -> str:
+        return self._multicall(params[0]["data"], params[1]["blockHash"])
+
+    def _header_at(self, params: Any) -> Any:
+        return _header(HEAD if params[0] in ("latest", "finalized") else int(params[0], 16))
+
+    def _logs(self, filter_: Any) -> Any:
+        """By block hash, or of a range."""
+        if "blockHash" in filter_:
+            number = self.blocks[Hash(filter_["blockHash"])].number
+            return self._chronicle.find(filter_, number, number)
+        return self._chronicle.find(filter_, int(filter_["fromBlock"], 16), int(filter_["toBlock"], 16))
 
     def _multicall(self, data: str, pin: str) -> str:
         """The encoded answer to an aggregate3 call, kept by its calldata and block."""
@@ -190,7 +215,7 @@ def _header(number: int) -> dict[str, str] | None:
         "hash": at.hash,
         "parentHash": at.parent_hash,
         "timestamp": hex(at.timestamp),
-        "logsBloom": "0x" + "00" * 256,
+        "logsBloom": "0x" + "ff" * 256,
     }
 
 
@@ -225,8 +250,8 @@ def application(node: Node, latency_s: float) -> web.Application:
     return app
 
 
-async def _serve(latency_s: float) -> None:
-    runner = web.AppRunner(application(Node(), latency_s), access_log=None)
+async def _serve(latency_s: float, contracts: int) -> None:
+    runner = web.AppRunner(application(Node(scaled(contracts)), latency_s), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -235,4 +260,4 @@ async def _serve(latency_s: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(float(sys.argv[1]) / 1000 if len(sys.argv) > 1 else 0.0))
+    asyncio.run(_serve(float(sys.argv[1]) / 1000, int(sys.argv[2])))

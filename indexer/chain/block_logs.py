@@ -6,15 +6,16 @@ came, another endpoint is asked too. Never decodes a log.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from indexer.chain.base import Transport
+from indexer.chain.base import Request, Transport
 from indexer.chain.blocks import header_request, parse_header
 from indexer.chain.bloom import bloom_of, may_contain
 from indexer.chain.log_parse import Matcher, merge
 from indexer.chain.log_split import chunks
-from indexer.chain.logs import LogReader, check_hashes, log_request_at
+from indexer.chain.logs import LogReader, check_hashes, filter_of
 from indexer.errors import EndpointError, Verdict, WrongFork
 from indexer.model import BlockRef, Log, LogQuery
 
@@ -22,34 +23,62 @@ MOST_ADDRESSES = 500
 MOST_TOPICS = 1_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A query that one request can hold, with what every block needs of it again."""
+
+    query: LogQuery
+    matcher: Matcher
+    filter: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, query: LogQuery) -> _Part:
+        return cls(query, Matcher(query), filter_of(query))
+
+    def request(self, at: BlockRef) -> Request:
+        """Its logs of one block, by hash (EIP-234)."""
+        return Request("eth_getLogs", ({"blockHash": at.hash, **self.filter},))
+
+
 class BlockLogs:
     """Logs of one chain's blocks."""
 
     def __init__(self, transport: Transport, reader: LogReader) -> None:
         self._transport, self._reader = transport, reader
+        self._known: tuple[Sequence[LogQuery], list[_Part]] = ((), [])
 
     async def __call__(self, queries: Sequence[LogQuery], blocks: Sequence[BlockRef]) -> list[Log]:
-        """All logs of blocks that follow one another. Raises WrongFork, ChainUnavailable, EndpointError."""
+        """All logs of blocks that follow one another, whatever range the queries have.
+
+        Raises WrongFork, ChainUnavailable, EndpointError.
+        """
         if not queries:
             return []
         if len(blocks) > 1:
-            return await self._reader.fetch_all(queries, blocks[-1], known=blocks)
-        parts = [part for query in queries for part in chunks(query, MOST_ADDRESSES, MOST_TOPICS)]
-        return await self._one(parts, blocks[0])
+            return await self._range(queries, blocks)
+        if self._known[0] is not queries:
+            parts = [part for query in queries for part in chunks(query, MOST_ADDRESSES, MOST_TOPICS)]
+            self._known = queries, [_Part.of(part) for part in parts]
+        return await self._one(self._known[1], blocks[0])
 
-    async def _one(self, parts: Sequence[LogQuery], at: BlockRef, avoid: str | None = None) -> list[Log]:
-        requests = [header_request(at.hash), *(log_request_at(part, at) for part in parts)]
+    async def _range(self, queries: Sequence[LogQuery], blocks: Sequence[BlockRef]) -> list[Log]:
+        first, last = blocks[0].number, blocks[-1].number
+        ranged = [replace(query, from_block=first, to_block=last) for query in queries]
+        return await self._reader.fetch_all(ranged, blocks[-1], known=blocks)
+
+    async def _one(self, parts: Sequence[_Part], at: BlockRef, avoid: str | None = None) -> list[Log]:
+        requests = [header_request(at.hash), *(part.request(at) for part in parts)]
         replies = await self._transport.send(requests, avoid=avoid)
         document, *answers = replies.items
         if document is None:
             raise WrongFork(f"block {at} left the chain before its logs were read", chain=self._transport.name)
         if any(isinstance(answer, EndpointError) for answer in replies.items):
-            return await self._reader.fetch_all(parts, at, known=[at])
+            return await self._range([part.query for part in parts], [at])
         try:
             parse_header(document, at.hash)
-            logs = merge([Matcher(part).parse(answer) for part, answer in zip(parts, answers, strict=True)])
+            logs = merge([part.matcher.parse(answer) for part, answer in zip(parts, answers, strict=True)])
             check_hashes(logs, [at])
-            complete = bool(logs) or not _perhaps(document, parts)
+            complete = bool(logs) or not _perhaps(document, [part.query for part in parts])
         except EndpointError as error:
             if error.verdict is not Verdict.MALFORMED or avoid is not None:
                 raise

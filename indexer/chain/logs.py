@@ -155,19 +155,18 @@ class LogReader:
 
 def log_request(query: LogQuery) -> Request:
     """The `eth_getLogs` of a query."""
-    filter_: dict[str, Any] = {"fromBlock": hex(query.from_block), "toBlock": hex(query.to_block)}
+    span = {"fromBlock": hex(query.from_block), "toBlock": hex(query.to_block)}
+    return Request("eth_getLogs", ({**span, **filter_of(query)},))
+
+
+def filter_of(query: LogQuery) -> dict[str, Any]:
+    """What a query asks for, in whatever blocks."""
+    filter_: dict[str, Any] = {}
     if query.addresses:
         filter_["address"] = list(query.addresses)
     if query.topics:
         filter_["topics"] = [None if topics is None else list(topics) for topics in query.topics]
-    return Request("eth_getLogs", (filter_,))
-
-
-def log_request_at(query: LogQuery, at: BlockRef) -> Request:
-    """The `eth_getLogs` of one block by its hash (EIP-234), whatever range the query has."""
-    (asked,) = log_request(query).params
-    rest = {name: value for name, value in asked.items() if name not in {"fromBlock", "toBlock"}}
-    return Request("eth_getLogs", ({"blockHash": at.hash, **rest},))
+    return filter_
 
 
 def check_hashes(logs: Sequence[Log], blocks: Sequence[BlockRef]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,13 +27,17 @@ _GOOD = (Status.OK, Status.NOT_APPLICABLE)
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """The deployments of one chain at a block, and what it cost to read them."""
+    """The deployments of one chain at a block, and what it cost to read them.
+
+    `ways` counts what was asked by how it is answered when the chain is followed: folded, triggered, or timed.
+    """
 
     at: BlockRef
     snapshots: tuple[Snapshot, ...]
     calls: int
     requests: int
     ms: int
+    ways: Mapping[str, int]
 
 
 @click.command("check", cls=Verb)
@@ -103,9 +108,12 @@ async def _look_at_chain(options: Options, chain: ChainProgram, due: list[Deploy
 
     started = time.perf_counter()
     async with open_chain(chain, options.log("warning")) as live:
-        taken = await take(chain, live.reader, await head_or_before(at, live), due, Known(), clock=live.clock)
+        ledger = live.ledger()
+        source = ledger or live.reader
+        taken = await take(chain, source, await head_or_before(at, live), due, Known(), clock=live.clock)
     ms = round((time.perf_counter() - started) * 1000)
-    return Looked(taken.at, taken.snapshots, taken.calls, taken.requests, ms)
+    ways = {str(way): count for way, count in sorted(ledger.prospects().items())} if ledger else {}
+    return Looked(taken.at, taken.snapshots, taken.calls, taken.requests, ms, ways)
 
 
 def _echo(looked: Looked, explain: bool, everything: bool) -> None:
@@ -116,11 +124,14 @@ def _echo(looked: Looked, explain: bool, everything: bool) -> None:
             page.echo_factors(snapshot)
         click.echo()
     click.echo(f"{looked.calls} calls in {looked.requests} requests, {looked.ms} ms. Nothing was stored.")
+    if looked.ways:
+        ways = ", ".join(f"{count} {way}" for way, count in looked.ways.items())
+        click.echo(f"When followed, of what is asked: {ways}.")
 
 
 def _json(looked: Looked) -> exact.Json:
     return {
         "block": exact.block(looked.at),
         "snapshots": [exact.snapshot(snapshot) for snapshot in looked.snapshots],
-        "cost": {"calls": looked.calls, "requests": looked.requests, "ms": looked.ms},
+        "cost": {"calls": looked.calls, "requests": looked.requests, "ms": looked.ms, "ways": dict(looked.ways)},
     }

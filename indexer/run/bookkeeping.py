@@ -16,6 +16,9 @@ from indexer.run.flows import Flowing
 from indexer.run.snapshot import Taken
 from indexer.store.base import Commit, Covered
 
+FOLDED_AT_ONCE = 400
+"""Blocks whose logs are in memory at the same time."""
+
 AUDIT_EVERY = 50
 """Blocks from one part of an audit to the next."""
 
@@ -56,10 +59,11 @@ class Bookkeeper:
 
     async def catch_up(self) -> None:
         """Fold what was noted. Raises as `Ledger.follow`; may be tried again."""
-        moved = await self.ledger.follow(self.behind)
-        self.behind = []
-        for key, flows in self.flowing.flows(moved).items():
-            self._flows.setdefault(key, []).extend(flows)
+        while self.behind:
+            moved = await self.ledger.follow(self.behind[:FOLDED_AT_ONCE])
+            self.behind = self.behind[FOLDED_AT_ONCE:]
+            for key, flows in self.flowing.flows(moved).items():
+                self._flows.setdefault(key, []).extend(flows)
 
     def commit(self, commit: Commit, taken: Taken) -> Commit:
         """The commit of what was taken at the ledger's tip, with all that came and went up to there."""

@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
 from typing import Protocol, TypeVar
 
 from indexer.chain.blocks import headers
@@ -18,7 +20,9 @@ from indexer.errors import ChainUnavailable, WrongFork
 from indexer.model import BlockRef, Flow
 from indexer.reads.batch import Counted
 from indexer.reads.ledger.audit import prove
+from indexer.reads.ledger.book import Moves
 from indexer.reads.ledger.ledger import Ledger
+from indexer.run.bookkeeping import FOLDED_AT_ONCE
 from indexer.run.flows import Flowing
 from indexer.run.live import LiveChain
 from indexer.run.program import Deployment
@@ -171,9 +175,9 @@ class _Range:
         here = [d for d in live.program.deployments if d.first_block <= seed.number and d in self._wanted()]
         taken = await self.work.patiently(lambda: self.work.take(ledger, seed, here))
         self.flowing.learn(taken.snapshots, ledger)
-        moved = await self.work.patiently(lambda: _final(ledger.follow(rest)))
+        moved = [await self.work.patiently(partial(_follow, ledger, part)) for part in _parts(rest)]
         await self.work.patiently(lambda: _final(prove(ledger, self.blocks[last])))
-        return ledger, self.flowing.flows(moved)
+        return ledger, self.flowing.flows(chain.from_iterable(moved))
 
     def _wanted(self) -> list[Deployment]:
         return list(dict.fromkeys(d for number in self.numbers for d in self.work.due(number)))
@@ -199,6 +203,14 @@ class _Range:
 
     def _progress(self) -> Commit:
         return Commit(self.work.live.program.name, final=True)
+
+
+def _parts(blocks: Sequence[BlockRef]) -> Iterator[Sequence[BlockRef]]:
+    return (blocks[start : start + FOLDED_AT_ONCE] for start in range(0, len(blocks), FOLDED_AT_ONCE))
+
+
+async def _follow(ledger: Ledger, blocks: Sequence[BlockRef]) -> list[tuple[BlockRef, Moves]]:
+    return await _final(ledger.follow(blocks))
 
 
 async def _final(act: Awaitable[T]) -> T:

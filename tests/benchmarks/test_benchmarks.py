@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import backfill, factory, snapshot, store_rows
+from benchmarks import backfill, factory, series, snapshot, store_rows
 from benchmarks.figures import Figure, table
-from benchmarks.load import Kind, Load, address, place_of, two_tokens
+from benchmarks.load import Kind, Load, address, place_of, scaled, two_tokens
 from benchmarks.replay import Round, replaying_server
 from benchmarks.replay_server import DEEP_EVERY, block
 from indexer.model import Status
 from indexer.reads.abi import CALL_GAS
+from indexer.reads.ledger.audit import audit
 from indexer.reads.sizes import START_GAS
 from indexer.run.snapshot import Known
 
@@ -89,3 +90,21 @@ async def test_a_factory_is_found_in_parts_judged_once_and_then_read_above_its_f
     assert [found.name, judged.name] == ["factory: discovery of 600 pairs", "factory: + verdict, first snapshot"]
     assert "pools below the floor of $1,000" in judged.note
     assert f", {2 * 600 // DEEP_EVERY} holdings" in steady.note
+
+
+async def test_a_series_by_logs_takes_few_calls_whatever_the_number_of_blocks() -> None:
+    few, many = [await series.series(13, blocks) for blocks in (20, 200)]
+    assert few.values == many.values > 40
+    assert few.calls == many.calls <= 5
+
+
+async def test_following_takes_one_request_a_block() -> None:
+    assert (await series.following(520, 2)).calls == 1
+
+
+async def test_the_replayed_logs_lead_to_the_replayed_answers(tmp_path: Path) -> None:
+    async with replaying_server(contracts=13) as url, series.world(scaled(13), url, tmp_path) as of:
+        for start in range(0, 230, 46):
+            await of.ledger.follow([block(1_002 + start + i) for i in range(46)])
+        assert await audit(of.ledger, [t.key for t in of.ledger.book.tracks.values()], block(1_231)) == []
+        assert sum(len(track.numbers) > 2 for track in of.ledger.book.tracks.values()) > 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,7 +19,7 @@ from indexer.reads.ledger import audit
 from indexer.run import bookkeeping, by_logs
 from indexer.run.program import load_program
 from indexer.store.base import Place, Store
-from tests.e2e.support import Setting, backfill_all, digests, eventually, final_at, following, index_each, reached
+from tests.e2e.support import Setting, backfill_all, digests, eventually, final_at, following, index_each, reached, tvl
 
 pytestmark = pytest.mark.anvil
 
@@ -74,7 +75,7 @@ async def test_when_nothing_needs_reading_a_block_costs_its_logs_and_no_call(
 ) -> None:
     monkeypatch.setattr(bookkeeping, "AUDIT_EVERY", 10**6)
     monkeypatch.setattr(bookkeeping, "FINAL_EVERY", 10**6)
-    async with behind_a_proxy(fresh) as (proxy, store, start):
+    async with behind_a_proxy(fresh, "audit_one_in = 0") as (proxy, store, start):
         for i in range(6):
             await mined(proxy, store, fresh, *([minted(fresh, 5)] if i == 2 else []))
         calls, logs = proxy.count("eth_call"), proxy.count("eth_getLogs")
@@ -220,3 +221,12 @@ async def test_a_backfill_by_logs_goes_on_where_it_was_stopped(fresh: Setting, m
     assert await digests(stopped, first, last) == await digests(whole, first, last)
     async with fresh.store(stopped) as store:
         assert place(fresh) in (await store.flows("escrow@devnet", first + 1, first + 20)).complete
+
+
+async def test_a_check_tells_how_many_calls_logs_can_answer(fresh: Setting) -> None:
+    config = fresh.configure()
+    shown = json.loads(tvl(config, "check", "uniswap-v2", "--json").stdout)[0]["cost"]["ways"]
+    assert shown["folded"] > 10
+    assert shown["triggered"] > 0
+    without = replace(fresh, chain="ledger = false").configure("without.toml")
+    assert json.loads(tvl(without, "check", "uniswap-v2", "--json").stdout)[0]["cost"]["ways"] == {}

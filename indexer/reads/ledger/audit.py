@@ -119,7 +119,7 @@ async def _explain(ledger: Ledger, track: Track, number: int) -> str:
     if at is None or track.rule.way is not Way.FOLDED:
         return "it changed without a log that says so"
     (truth,) = await _read(ledger, [track], at)
-    logs = await ledger.logs(queries(track.rule.watches, number, number), [at])
+    logs = await ledger.logs(queries(track.rule.watches), [at])
     state, hits = track.at(number - 1), 0
     for log in logs:
         for watch in track.rule.watches:

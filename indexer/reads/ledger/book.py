@@ -58,9 +58,10 @@ class Track:
 
 @dataclass(slots=True)
 class Book:
-    """All tracks of one chain, up to the block `tip`."""
+    """All tracks of one chain, up to the block `tip`. The `version` moves with what is watched."""
 
     tip: int = -1
+    version: int = 0
     tracks: dict[Key, Track] = field(default_factory=dict)
     _watched: dict[Address, dict[tuple[Hash | None, int, str], list[tuple[Track, Effect]]]] = field(
         default_factory=dict
@@ -69,6 +70,7 @@ class Book:
     def open(self, key: CallKey, rule: Rule, state: State, number: int, timestamp: int) -> Track:
         """Begin to track a question, from the answer it was given at the tip or before it."""
         self.close(key)
+        self.version += 1
         track = self.tracks[key] = Track(key, rule, number, [number], [state], number, timestamp)
         for watch in rule.watches:
             self._watched.setdefault(watch.emitter, {}).setdefault(_place(watch), []).append((track, watch.effect))
@@ -77,6 +79,7 @@ class Book:
     def close(self, key: Key) -> None:
         """Track it no more."""
         track = self.tracks.pop(key, None)
+        self.version += 1
         for watch in track.rule.watches if track else ():
             places = self._watched[watch.emitter]
             left = [hit for hit in places[_place(watch)] if hit[0] is not track]

@@ -36,7 +36,8 @@ class LogSource(Protocol):
     async def __call__(self, queries: Sequence[LogQuery], blocks: Sequence[BlockRef]) -> list[Log]:
         """All logs of these blocks, which follow one another, that any of the queries asks for, in chain order.
 
-        Raises WrongFork where one of the blocks is not, or no more, on the chain.
+        The queries' own ranges say nothing; the same object asks the same. Raises WrongFork where one of the blocks is
+        not, or no more, on the chain.
         """
 
 
@@ -64,6 +65,7 @@ class Ledger:
     _ways_at: BlockRef | None = None
     _kept: list[Log] = field(default_factory=list)
     _kept_since: dict[Address, int] = field(default_factory=dict)
+    _watching: tuple[int, tuple[LogQuery, ...]] = (-1, ())
 
     @property
     def sent(self) -> Sent:
@@ -78,7 +80,7 @@ class Ledger:
     def start(self, at: BlockRef) -> None:
         """Forget everything, and begin at a block: what is read there is folded from the next one on."""
         self.book, self.blocks = Book(at.number), {at.number: at}
-        self._kept, self._kept_since = [], {}
+        self._kept, self._kept_since, self._watching = [], {}, (-1, ())
 
     async def follow(self, blocks: Sequence[BlockRef]) -> list[tuple[BlockRef, Moves]]:
         """Fold blocks that follow the tip; where they do not, start anew at the last of them. What moved, by block.
@@ -91,7 +93,9 @@ class Ledger:
         if tip is None or blocks[0].parent_hash != tip.hash or not self.book.tracks:
             self.start(blocks[-1])
             return []
-        logs = await self.logs(queries(self.book.watches(), blocks[0].number, blocks[-1].number), blocks)
+        if self._watching[0] != self.book.version:
+            self._watch()
+        logs = await self.logs(self._watching[1], blocks)
         self._keep(logs)
         by_block: dict[int, list[Log]] = {}
         for log in logs:
@@ -108,12 +112,16 @@ class Ledger:
                 track.moved, track.trusted, track.agreed, track.since_s = True, False, 0, block.timestamp
         return moves
 
+    def _watch(self) -> None:
+        """What is asked of every block, and which contracts are seen whole: as long as the same is tracked."""
+        watches = list(self.book.watches())
+        self._watching = self.book.version, tuple(queries(watches))
+        emitters = {watch.emitter for watch in watches if watch.event is None}
+        self._kept_since = {emitter: self._kept_since.get(emitter, self.book.tip) for emitter in emitters}
+
     def _keep(self, logs: Iterable[Log]) -> None:
         """Keep every log of the contracts of which all are seen: they answer log queries."""
-        tip = self.book.tip
-        emitters = {watch.emitter for watch in self.book.watches() if watch.event is None}
-        self._kept_since = {emitter: self._kept_since.get(emitter, tip) for emitter in emitters}
-        self._kept += [log for log in logs if log.address in emitters]
+        self._kept += [log for log in logs if log.address in self._kept_since]
 
     def rewind(self, ancestor: BlockRef) -> None:
         """Take back all blocks above one of the chain's."""
@@ -223,6 +231,11 @@ class Ledger:
         if at != self._ways_at:
             self._ways_at, self.ways = at, Counter()
         self.ways.update(map(self.way, questions))
+
+    def prospects(self) -> Counter[Way]:
+        """How what was asked at the last block can be answered later on, once it is proven."""
+        tracked = Counter(track.rule.way for track in self.book.tracks.values())
+        return tracked + Counter({Way.TIMED: max(sum(self.ways.values()) - tracked.total(), 0)})
 
     def way(self, key: Key) -> Way:
         """How a question is answered at the next block."""

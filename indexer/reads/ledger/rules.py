@@ -27,6 +27,7 @@ Effect: TypeAlias = Callable[[State, Log, int], State | None]
 
 WORD = 32
 ZERO = Hash("0x" + "0" * 64)
+ANY_BLOCK = 2**63 - 1
 MOST_EMITTERS = 500
 """Of more contracts than this, logs are asked for by their subjects alone."""
 
@@ -106,22 +107,22 @@ def is_feed(key: Key) -> bool:
     return isinstance(key, tuple) and key[1] == _LATEST_ROUND
 
 
-def queries(watches: Iterable[Watch], from_block: int, to_block: int) -> list[LogQuery]:
-    """As few log queries as find all that is watched; they may find more. One for each place of a subject."""
+def queries(watches: Iterable[Watch]) -> list[LogQuery]:
+    """As few log queries, of any block, as find all that is watched; they may find more. One a place of a subject."""
     by_place: dict[int, list[Watch]] = {}
     for watch in watches:
         by_place.setdefault(-1 if watch.event is None else watch.place, []).append(watch)
-    return [_query(place, some, from_block, to_block) for place, some in sorted(by_place.items())]
+    return [_query(place, some) for place, some in sorted(by_place.items())]
 
 
-def _query(place: int, watches: list[Watch], from_block: int, to_block: int) -> LogQuery:
+def _query(place: int, watches: list[Watch]) -> LogQuery:
     emitters = tuple(sorted({watch.emitter for watch in watches}))
     events = tuple(sorted({watch.event for watch in watches if watch.event is not None}))
     if place <= 0:
-        return LogQuery(emitters, (events,) if events else (), from_block, to_block)
+        return LogQuery(emitters, (events,) if events else (), 0, ANY_BLOCK)
     subjects = tuple(sorted({watch.subject for watch in watches}))
     topics = (events, *[None] * (place - 1), subjects)
-    return LogQuery(emitters if len(emitters) <= MOST_EMITTERS else (), topics, from_block, to_block)
+    return LogQuery(emitters if len(emitters) <= MOST_EMITTERS else (), topics, 0, ANY_BLOCK)
 
 
 def _balance(token: Address, argument: bytes, around: Surroundings) -> Rule | None:
