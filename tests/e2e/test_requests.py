@@ -1,5 +1,5 @@
 """What a snapshot costs on a healthy endpoint, counted on the wire: one header for all deployments, full multicalls,
-and nothing else."""
+and nothing else. Every answer is read: those from logs (`ledger`) and second readings (`audit_one_in`) are off."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def configured(setting: Setting, url: str, more: str = "", *, by_logs: bool = Fa
 
     `by_logs` keeps the kind whose contracts are discovered by logs.
     """
-    chain = f'websocket = "{setting.net.url.replace("http", "ws")}"\npoll_s = 60\naudit_one_in = 0'
+    chain = f'websocket = "{setting.net.url.replace("http", "ws")}"\npoll_s = 60\naudit_one_in = 0\nledger = false'
 
     def change(text: str) -> str:
         head, *protocols = text.split("[[protocols]]")
