@@ -153,12 +153,13 @@ class ChainDaemon:
         started, http = perf_counter(), self.live.pool.stats.http
         if self.books:
             await self._patiently(self.books.catch_up)
+        for_logs = self.live.pool.stats.http - http
         taken = await self._patiently(lambda: self._take(at, due))
         self.auditor.note(at)
         commit = taken.commit(self._progress(heads, ancestor))
         if self.books:
             commit = self.books.commit(commit, taken)
-        requests, traffic = self.live.pool.stats.http - http, dict(self.live.pool.stats.requests)
+        requests, traffic = for_logs + taken.requests, dict(self.live.pool.stats.requests)
         await self._commit(replace(commit, requests=requests, calls=taken.calls, traffic=traffic))
         self.known.learn(taken)
         log_snapshots(self.log, taken, perf_counter() - started, requests)

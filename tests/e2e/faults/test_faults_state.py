@@ -78,7 +78,7 @@ async def test_where_two_endpoints_contradict_each_other_the_block_is_a_gap_unti
 
 
 async def test_without_audits_nothing_is_read_twice(world: World) -> None:
-    async with prepared(world, more="audit_one_in = 0") as trial, running(trial):
+    async with prepared(world, more="audit_one_in = 0\nledger = false") as trial, running(trial):
         await trial.arrived()
         before = trial.proxies[0].count("eth_call")
         await final_until(trial, trial.first)
