@@ -4,6 +4,7 @@ Reads `tools/data/` (see its README) and never asks a node or the web:
 
 - `protocols.jsonl.xz`: what DefiLlama's adapters read, as facts; `protocol_kinds.py` says which of our kinds reads it.
 - `protocols.toml`: protocols that the registry lacks, written by hand, each with its source.
+- `curators.csv`: the factories of vaults on each chain.
 - `categories.csv`: what a protocol is, where its kind does not say it.
 
 Every row that comes out is one that the program accepts. To change the catalog, change what is read, then run
@@ -16,8 +17,6 @@ Every row that comes out is one that the program accepts. To change the catalog,
 from __future__ import annotations
 
 import csv
-import json
-import re
 import sys
 import tomllib
 from collections import Counter, defaultdict
@@ -25,19 +24,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from indexer.adapters.registry import ParamErrors, kinds, parse_params
 from indexer.config.load import catalog
 from indexer.config.schema import BITCOIN, DeploymentSettings
-from indexer.config.types import checksum
-from indexer.model import Address
 from tools.price_catalog import CATALOG
 from tools.protocol_kinds import readings
+from tools.protocol_labels import bucket_order, canonical, labels_of
 from tools.protocol_parts import OWNED, PRICED, Reading
 from tools.protocol_rows import DATA, LeftOut, Row, read_rows
-
-SHOWN_IN_A_LINE = 2
+from tools.protocol_text import Entry, toml_of
 
 HEAD = """\
 # Deployments that `{kind}` reads. Written by tools/protocol_catalog.py: change what it reads, not this file.
@@ -62,29 +58,6 @@ CATEGORIES = {
 
 ONLY_STAKING = {"single_asset_staking"}
 """The kinds of a protocol of which nothing is known but that its token is staked."""
-
-BUCKET_ORDER = ("tvl", "borrowed", "staking", "pool2", "vesting", "treasury", "ownTokens")
-PART = {"tvl": "", "borrowed": "", "treasury": "", "ownTokens": "own"}
-"""How a deployment's label begins, where it is not the registry's word for the bucket."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A deployment of the catalog, the rows of the registry that it reads, and other names that have the same."""
-
-    name: str
-    chain: str
-    category: str
-    label: str
-    reading: Reading
-    source: str
-    rows: tuple[int, ...] = ()
-    also: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """Unique in the catalog."""
-        return self.name, self.chain, self.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,22 +131,6 @@ def files(result: Result) -> Iterator[tuple[Path, str]]:
         yield CATALOG / "protocols" / f"{kind}.toml", text
 
 
-def toml_of(entry: Entry) -> str:
-    """An entry as a table of a configuration."""
-    given = {
-        "name": entry.name,
-        "chain": entry.chain,
-        "kind": entry.reading.kind,
-        "category": entry.category,
-        "label": entry.label,
-        "first_block": entry.reading.first_block,
-        **entry.reading.params,
-    }
-    also = [f"# the same contracts as {', '.join(entry.also)}"] if entry.also else []
-    lines = [f"{key} = {_toml(value)}" for key, value in given.items() if value not in ("", 0, [])]
-    return "\n".join([f"# {entry.source}", *also, "[[protocols]]", *lines, ""])
-
-
 def _accepted(row: Row, chains: Mapping[int, str]) -> Sequence[Reading]:
     """The readings of a row, if the program has the kinds and they accept the parameters. Raises LeftOut."""
     if row.chain_id not in chains:
@@ -221,13 +178,13 @@ def _leave_out_parts(draft: _Draft) -> None:
 
 def _merged(draft: _Draft, chains: Mapping[int, str], categories: Mapping[str, str]) -> Iterator[Entry]:
     """One entry for rows that are read by the same reading (such as base and borrowed of a market)."""
-    labels = _labels(draft.rows)
+    labels = labels_of(draft.rows)
     found: dict[tuple[str, str, str, str], Entry] = {}
-    order = sorted(draft.readings, key=lambda i: BUCKET_ORDER.index(draft.rows[i].bucket))
+    order = sorted(draft.readings, key=lambda i: bucket_order(draft.rows[i]))
     for i in order:
         row = draft.rows[i]
         for n, reading in enumerate(draft.readings[i], 1):
-            key = row.name, chains[row.chain_id], reading.kind, _canonical(reading.params)
+            key = row.name, chains[row.chain_id], reading.kind, canonical(reading.params)
             label = labels[i] if len(draft.readings[i]) == 1 else "-".join(filter(None, (labels[i], str(n))))
             known = found.get(key)
             rows = (*known.rows, i) if known else (i,)
@@ -243,34 +200,11 @@ def _merged(draft: _Draft, chains: Mapping[int, str], categories: Mapping[str, s
     yield from found.values()
 
 
-def _labels(rows: Sequence[Row]) -> list[str]:
-    """What tells deployments of one protocol and chain apart: the bucket, then the kind, then a number.
-
-    Of all live rows, whether they are read or not, so that a kind that comes later renames none.
-    """
-    parts: dict[tuple[str, int], dict[tuple[str, str, str], None]] = defaultdict(dict)
-    for row in sorted(rows, key=lambda row: BUCKET_ORDER.index(row.bucket)):
-        parts[row.name, row.chain_id].setdefault(_part(row))
-    return [_label(_part(row), list(parts[row.name, row.chain_id])) for row in rows]
-
-
-def _part(row: Row) -> tuple[str, str, str]:
-    return PART.get(row.bucket, row.bucket), row.kind, _canonical(row.params)
-
-
-def _label(part: tuple[str, str, str], parts: Sequence[tuple[str, str, str]]) -> str:
-    of_bucket = [other for other in parts if other[0] == part[0]]
-    of_kind = [other for other in of_bucket if other[1] == part[1]]
-    kind = part[1].replace("_", "-") if len(of_bucket) > len(of_kind) else ""
-    number = str(of_kind.index(part) + 1) if len(of_kind) > 1 else ""
-    return "-".join(filter(None, (part[0], kind, number)))
-
-
 def _one_name_each(entries: Iterable[Entry]) -> Iterator[Entry]:
     """Contracts that stand under several names keep the first of them, so that no choice of names counts them twice."""
     same: dict[tuple[str, str, str], list[Entry]] = defaultdict(list)
     for entry in entries:
-        same[entry.chain, entry.reading.kind, _canonical(entry.reading.params)].append(entry)
+        same[entry.chain, entry.reading.kind, canonical(entry.reading.params)].append(entry)
     for first, *others in (sorted(group, key=_rank) for group in same.values()):
         rows = tuple(i for entry in (first, *others) for i in entry.rows)
         also = tuple(sorted({entry.name for entry in others} - {first.name}))
@@ -318,22 +252,6 @@ def _by_hand(file: Path) -> tuple[list[Entry], list[str]]:
 def _problems(entries: Sequence[Entry]) -> Iterator[str]:
     keys = Counter(entry.key for entry in entries)
     yield from (f"{key} stands twice" for key, times in keys.items() if times > 1)
-
-
-def _canonical(params: Mapping[str, Any]) -> str:
-    return json.dumps(params, sort_keys=True).lower()
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, list) and (len(value) > SHOWN_IN_A_LINE or isinstance(value[0], dict)):
-        return "[\n" + "".join(f"    {_toml(item)},\n" for item in value) + "]"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{key} = {_toml(item)}' for key, item in value.items())} }}"
-    if isinstance(value, str) and re.fullmatch(r"0x[0-9a-f]{40}", value):
-        return f'"{checksum(Address(value))}"'
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _is(path: Path, text: str) -> bool:

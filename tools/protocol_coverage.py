@@ -16,6 +16,25 @@ PAGE = Path(__file__).parents[1] / "docs" / "reference" / "coverage.md"
 FEWEST_ROWS = 20
 """Chains with fewer rows share a line."""
 
+REMEDIES = {
+    "which of the values": "a recipe written by hand for each protocol",
+    "its functions take arguments": "a recipe written by hand for each protocol",
+    "an event that is known by its hash": "the event's signature, then a recipe",
+    "positions of its owners are NFTs": "a kind that values Uniswap positions",
+    "its tokens are found by a web service": "prices for the chain: then its owners are asked for what is priced",
+    "the chain is not in the catalog": "a row in `catalog/chains.toml`",
+    "`aave_v2` refuses `registry`": "`registry` as a parameter of the kind",
+    "a part of the calculation is code": "a look at the adapter's source",
+    "another part of the same number": "whatever brings that part",
+    "a curator's vaults": "the factories of those makers",
+    "malformed address": "the right address: what was recorded is none",
+    "a fork of Compound V2": "a parameter, or a recipe",
+    "a farm with functions": "a recipe",
+    "troves with functions": "a recipe",
+    "no kind reads it": "a kind",
+}
+"""What would bring the rows of a reason, by how the reason begins."""
+
 HEAD = """\
 # What the protocol catalog covers
 
@@ -92,10 +111,14 @@ def _reasons(result: Result) -> str:
     for i, reason in result.left.items():
         kinds.setdefault(reason, Counter())[result.rows[i].kind] += 1
     rows = [
-        [reason, f"{times:,}", ", ".join(f"`{kind}` {n}" for kind, n in _most(kinds[reason]))]
+        [reason, f"{times:,}", ", ".join(f"`{kind}` {n}" for kind, n in _most(kinds[reason])), _remedy(reason)]
         for reason, times in _most(counted)
     ]
-    return _table(["reason", "rows", "kinds in the registry"], rows)
+    return _table(["reason", "rows", "kinds in the registry", "what would bring them"], rows)
+
+
+def _remedy(reason: str) -> str:
+    return next((remedy for start, remedy in REMEDIES.items() if reason.startswith(start)), "a look at each")
 
 
 def _most(counted: Counter[str]) -> list[tuple[str, int]]:

@@ -134,11 +134,33 @@ def _aave_pool(row: Row) -> list[Reading]:
 
 
 def _compound_v2(row: Row) -> list[Reading]:
-    if row.params.get("abis") or not _is_coin(row.params.get("cether_equivalent"), row):
+    """A comptroller; one whose fork renamed its functions is a recipe of the same steps."""
+    abis = row.params.get("abis") or {}
+    if abis and not row.params.get("cether"):
+        return [_renamed_compound(row, {key: str(told).rpartition(":")[2] for key, told in abis.items()})]
+    if abis or not _is_coin(row.params.get("cether_equivalent"), row):
         raise LeftOut("a fork of Compound V2 with functions of its own")
     native = row.params.get("cether") or ()
     listed = [as_address(one) for one in ([native] if isinstance(native, str) else native)]
     return [_market(row, "compound_v2", {"comptroller": row.address("comptroller")} | some("native", listed))]
+
+
+def _renamed_compound(row: Row, names: Mapping[str, str]) -> Reading:
+    """The markets of a comptroller; one that names the zero address is of the native coin."""
+    if names.keys() - {"getAllMarkets", "totalBorrows"}:
+        raise LeftOut("a fork of Compound V2 with functions of its own")
+    markets, borrowed = names.get("getAllMarkets", "getAllMarkets"), names.get("totalBorrows", "totalBorrows")
+    steps = [
+        {"name": "market", "on": "comptroller", "list": f"{markets}()(address[])"},
+        {"name": "asset", "on": "market", "get": "underlying()(address)"},
+        {"name": "debt", "on": "market", "get": f"{borrowed}()(uint256)"},
+    ]
+    holdings = [
+        {"token": "asset", "owner": "market", "receipt": "market", "zero_is_native": True},
+        {"token": "asset", "amount": "debt", "bucket": "borrowed", "zero_is_native": True},
+    ]
+    contracts = {"comptroller": row.address("comptroller")}
+    return _market(row, "recipe", {"contracts": contracts, "steps": steps, "holdings": holdings})
 
 
 def _is_coin(token: Any, row: Row) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from indexer.adapters.floor import FloorParams
+from indexer.adapters.floor import FactoryParams
 from indexer.adapters.numbered import Numbered, NumberedPools
 from indexer.adapters.parts import Addresses, ask_groups
 from indexer.adapters.pools import Pool, Tokens, spread
@@ -23,7 +23,7 @@ ETHER = Address("0x" + "e" * 40)
 MOST_COINS = 8
 
 
-class CurveParams(FloorParams):
+class CurveParams(FactoryParams):
     """A registry or factory with all its pools, or a list of pools."""
 
     pools: Addresses = ()

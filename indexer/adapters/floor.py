@@ -17,7 +17,7 @@ from indexer.adapters.base import Adapter, ContractAddress
 from indexer.adapters.parts import exactly_one
 from indexer.adapters.pools import PoolParams
 from indexer.errors import CallFailed
-from indexer.model import Address, BlockRef, Found
+from indexer.model import Address, BlockRef, Found, Holding
 from indexer.reads.plan import Plan
 from indexer.units import usd_text
 
@@ -26,15 +26,24 @@ _KEY = "floor:"
 
 
 class FloorParams(PoolParams):
-    """What the parameters of kinds with a floor share. `listed` names the parameter that lists pools one by one."""
+    """What the parameters of kinds with a floor share."""
+
+    floor_usd: int = Field(0, ge=0)
+    """Pools (currencies, where one contract holds all) that held less than so many USD at the first block of the day
+    (UTC) are left out until the next day; 0 leaves out none."""
+
+    @abstractmethod
+    def only(self, pools: Sequence[Found]) -> Self:
+        """The same parameters, without a floor, for exactly these discoveries."""
+
+
+class FactoryParams(FloorParams):
+    """A factory with all its pools, or pools one by one in the parameter that `listed` names."""
 
     listed: ClassVar[str] = "pools"
 
     factory: ContractAddress | None = None
     """The factory: every pool it ever created is counted."""
-    floor_usd: int = Field(0, ge=0)
-    """Pools of a factory that held less than so many USD at the first block of the day (UTC) are left out until the
-    next day; 0 leaves out none."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -49,9 +58,9 @@ class FloorParams(PoolParams):
         pools: Sequence[Address] = getattr(self, self.listed)
         return pools
 
-    def only(self, pools: Sequence[Address]) -> Self:
-        """The same parameters for exactly these pools."""
-        return self.model_copy(update={"factory": None, "floor_usd": 0, self.listed: tuple(pools)})
+    def only(self, pools: Sequence[Found]) -> Self:
+        addresses = tuple(str(item.data["pool"]) for item in pools)
+        return self.model_copy(update={"factory": None, "floor_usd": 0, self.listed: addresses})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +125,10 @@ class FloorAdapter(Adapter[P]):
     @abstractmethod
     def standing(self, params: P, found: Sequence[Found], at: BlockRef) -> Plan[list[Found]]:
         """The discovered pools of the factory that stood at a block. Raises CallFailed where discovery is behind."""
+
+    def judged_as(self, holding: Holding) -> Address:
+        """The address of the pool that a holding is part of."""
+        return holding.owner
 
     def above_floor(self, params: P, found: Sequence[Found], at: BlockRef) -> Plan[list[Found]]:
         """Those that are read at a block of a judged day. Raises CallFailed for a day that was not judged."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from indexer.adapters.base import PART
-from indexer.adapters.floor import FloorAdapter, FloorParams
+from indexer.adapters.floor import FactoryParams, FloorAdapter
 from indexer.adapters.parts import ask_groups
 from indexer.adapters.pools import Pool, TokensOf, find_listed, pool_data, pool_holdings, pools_of, spread
 from indexer.errors import CallFailed
@@ -85,7 +85,7 @@ def _next_index(found: Sequence[Found]) -> int:
     return 1 + max((int(item.data["index"]) for item in found if "index" in item.data), default=-1)
 
 
-P = TypeVar("P", bound=FloorParams)
+P = TypeVar("P", bound=FactoryParams)
 
 
 class NumberedPools(FloorAdapter[P]):

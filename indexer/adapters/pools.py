@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from sys import intern
 
 from indexer.adapters.base import Params
 from indexer.adapters.parts import KEPT_HOLDINGS, Addresses, ask_groups, balance_of, holding, token_in, unidentified
@@ -84,7 +85,7 @@ def pool_data(
     pool: Address, tokens: Tokens | Failed, receipt: Address | None = None, **more: int
 ) -> dict[str, str | int | bool]:
     """A pool as the data of a discovery: `pool`, `token0`, `token1` and so on, and its `receipt`, if it is given."""
-    named = {} if isinstance(tokens, Failed) else {f"token{i}": token for i, token in enumerate(tokens)}
+    named = {} if isinstance(tokens, Failed) else {f"token{i}": intern(token) for i, token in enumerate(tokens)}
     return {"pool": pool, **named, **({"receipt": receipt} if receipt else {}), **more}
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import PrivateAttr, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from indexer.adapters.base import Adapter
 from indexer.adapters.recipes.check import RecipeProblems, compiled
+from indexer.adapters.recipes.compiled import Compiled
 from indexer.adapters.recipes.memory import Memory
 from indexer.adapters.recipes.outputs import holdings_of
 from indexer.adapters.recipes.program import Path, Program
@@ -21,22 +22,20 @@ from indexer.model import BlockRef, Found, Holding
 from indexer.reads.plan import Plan
 
 
-class RecipeParams(RecipeText):
+class RecipeParams(Compiled, RecipeText):
     """A recipe and its program."""
-
-    _program: Program = PrivateAttr()
 
     @model_validator(mode="after")
     def _compile(self) -> RecipeParams:
         try:
-            self._program = compiled(self)
+            self.carry(compiled(self))
         except RecipeProblems as error:
             raise all_at_once(error.problems) from None
         return self
 
 
 class Recipe(Adapter[RecipeParams]):
-    """Steps give rows of values; holdings say what the rows mean. Answers that cannot change are kept."""
+    """Steps give rows of values; holdings say what the rows mean. What the recipe says cannot change is kept."""
 
     kind = "recipe"
     version = 1
@@ -46,10 +45,10 @@ class Recipe(Adapter[RecipeParams]):
     def discover(
         self, params: RecipeParams, known: Sequence[Found], from_block: int, at: BlockRef
     ) -> Plan[list[Found]]:
-        return (yield from discovery(params._program, known, from_block, at))
+        return (yield from discovery(params.program, known, from_block, at))
 
     def read(self, params: RecipeParams, found: Sequence[Found], at: BlockRef) -> Plan[list[Holding]]:
-        return (yield from reading(params._program, found, at))
+        return (yield from reading(params.program, found, at))
 
 
 def discovery(program: Program, known: Sequence[Found], from_block: int, at: BlockRef) -> Plan[list[Found]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from indexer.adapters.floor import FloorParams
+from indexer.adapters.floor import FactoryParams
 from indexer.adapters.numbered import Numbered, NumberedPools
 from indexer.adapters.parts import Addresses
 from indexer.adapters.pools import Pool, balances_of, token_pairs
@@ -17,7 +17,7 @@ from indexer.reads.abi import interface
 from indexer.reads.plan import Ask, Failed
 
 
-class UniswapV2Params(FloorParams):
+class UniswapV2Params(FactoryParams):
     """A factory with all its pairs, or a list of pairs."""
 
     listed: ClassVar[str] = "pairs"

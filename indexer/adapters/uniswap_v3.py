@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from indexer.adapters.floor import FloorAdapter, FloorParams
+from indexer.adapters.floor import FactoryParams, FloorAdapter
 from indexer.adapters.logged import Event, Logged, since
 from indexer.adapters.parts import Addresses, ask_groups
 from indexer.adapters.pools import (
@@ -27,7 +27,7 @@ from indexer.reads.plan import Plan
 FEE_OF_EVERY_FACTORY = 3_000
 
 
-class UniswapV3Params(FloorParams):
+class UniswapV3Params(FactoryParams):
     """A factory with all its pools, or a list of pools."""
 
     events: Literal["uniswap_v3", "algebra", "slipstream"] = "uniswap_v3"

@@ -9,23 +9,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from indexer.adapters.base import Adapter, ContractAddress
-from indexer.adapters.logged import Event, Logged, read_logged
-from indexer.adapters.parts import balance_of, holding
-from indexer.adapters.pools import PoolParams
+from indexer.adapters.base import ContractAddress
+from indexer.adapters.floor import FloorAdapter, FloorParams
+from indexer.adapters.logged import Event, Logged, read_logged, since
+from indexer.adapters.parts import Addresses, balance_of, holding
+from indexer.adapters.pools import pool_data
 from indexer.model import Address, BlockRef, Found, Holding
 from indexer.reads.abi import interface
 from indexer.reads.plan import Plan
 
 
-class UniswapV4Params(PoolParams):
-    """A PoolManager."""
+class UniswapV4Params(FloorParams):
+    """A PoolManager, with all its currencies or some of them."""
 
     pool_manager: ContractAddress
     """The contract that holds the tokens of all pools."""
+    currencies: Addresses = ()
+    """The only currencies to count; the zero address is ether."""
+
+    def only(self, pools: Sequence[Found]) -> UniswapV4Params:
+        return self.model_copy(update={"floor_usd": 0, "currencies": tuple(item.key for item in pools)})
 
 
-class UniswapV4(Adapter[UniswapV4Params]):
+class UniswapV4(FloorAdapter[UniswapV4Params]):
     """The positions are NFTs or claims inside the PoolManager: no token is a claim on its balances."""
 
     kind = "uniswap_v4"
@@ -36,15 +42,25 @@ class UniswapV4(Adapter[UniswapV4Params]):
     def discover(
         self, params: UniswapV4Params, known: Sequence[Found], from_block: int, at: BlockRef
     ) -> Plan[list[Found]]:
+        if params.currencies:
+            return []
         return (yield from _manager(params).find(known, from_block, at))
+
+    def standing(self, params: UniswapV4Params, found: Sequence[Found], at: BlockRef) -> Plan[list[Found]]:
+        yield from ()
+        return since(found, at)
+
+    def judged_as(self, holding: Holding) -> Address:
+        return holding.token
 
     def read(self, params: UniswapV4Params, found: Sequence[Found], at: BlockRef) -> Plan[list[Holding]]:
         manager = params.pool_manager
-        currencies = [item for item in found if item.block <= at.number]
+        choose = self.above_floor if params.floor_usd else self.standing
+        chosen = [_currency(one, 0) for one in params.currencies] or (yield from choose(params, found, at))
         answers = yield from read_logged(
-            _manager(params), currencies, lambda item: [balance_of(Address(item.key), manager)]
+            _manager(params), chosen, lambda item: [balance_of(Address(item.key), manager)]
         )
-        pairs = zip(currencies, answers, strict=True)
+        pairs = zip(chosen, answers, strict=True)
         return params.counted(holding(Address(item.key), manager, amount) for item, (amount,) in pairs)
 
 
@@ -57,4 +73,8 @@ def _manager(params: UniswapV4Params) -> Logged:
 
 def _found(values: tuple[Any, ...], block: int) -> list[Found]:
     """Each currency by itself, at the first pool that trades it; the zero address is ether."""
-    return [Found(currency, block) for currency in values[1:3]]
+    return [_currency(one, block) for one in values[1:3]]
+
+
+def _currency(currency: Address, block: int) -> Found:
+    return Found(currency, block, pool_data(currency, (currency,)))

@@ -17,12 +17,14 @@ from indexer.model import Snapshot, Status
 from indexer.run.books import Shelf, shelf
 from indexer.run.evidence import Judged, judged
 from indexer.store.base import DeploymentRow, Store
-from indexer.valuation.quality import median_of, worst
+from indexer.valuation.quality import worst
+from indexer.valuation.rollup import median
+from indexer.valuation.rollup import together as summed
 from indexer.valuation.rules import NAMES
 from indexer.valuation.verdicts import Finding, QualitySettings, Verdict
 
-QUICK_LINES = 5_000
-"""Snapshots of more holdings than this are judged by `tvl quality` alone."""
+QUICK_LINES, QUICK_BOOKS = 5_000, 100
+"""Snapshots of more holdings, and in stores of more deployments, are judged by `tvl quality` alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +54,15 @@ async def judge_stored(
     books: Shelf | None = None,
 ) -> Judgement:
     """Judge a stored snapshot beside everybody's books: those given, or those of its time."""
-    beside = books or await shelf(store, snapshot.at.timestamp)
+    beside = books or await shelf(store, snapshot.at.timestamp, chain=row.chain)
     return Judgement(row, snapshot, await judged(store, row, snapshot, beside, settings))
 
 
 def together(judgements: Sequence[Judgement], settings: QualitySettings) -> tuple[int, int | None, Status]:
     """Headline, median and worst status of a protocol's deployments."""
     at = max(one.snapshot.at.timestamp for one in judgements)
-    median = median_of([one.judged.base for one in judgements], at, settings.median_s)
-    return sum(one.verdict.headline.usd for one in judgements), median, worst(one.verdict.status for one in judgements)
+    day = median(summed({one.row.key: one.judged.base for one in judgements}), at, settings.median_s)
+    return sum(one.verdict.headline.usd for one in judgements), day, worst(one.verdict.status for one in judgements)
 
 
 def echo_headline(one: Judgement) -> None:
@@ -79,6 +81,8 @@ async def latest(options: Options, protocol: str) -> list[Judgement]:
     """The newest snapshot of each deployment, judged; not where that would take long."""
     settings = quality_settings(options)
     async with options.store(options.settings()) as store:
+        if len(await store.deployments()) > QUICK_BOOKS:
+            return []
         newest = [(row, await store.snapshot(row.key)) for row in await deployments_of(store, protocol)]
         books = await shelf(store)
         return [

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from indexer.run.program import Program
 
+WARNINGS = 10
+"""Contracts that several deployments count: as many are named as the daemon starts."""
+
 STOP_WITHIN_S = 4.0
 """After this the process ends whatever still runs: the store's transactions leave no block half-written."""
 
@@ -103,7 +106,9 @@ def _say_hello(options: Options, program: Program, log: FilteringBoundLogger) ->
         chains=", ".join(program.chains),
         deployments=", ".join(deployment.key for deployment in program.deployments),
     )
-    for shared in program.shared_contracts():
-        log.warning(
-            "counted twice", chain=shared.chain, contract=shared.contract, first=shared.first, second=shared.second
-        )
+    shared = program.shared_contracts()
+    for one in shared[:WARNINGS]:
+        names = ", ".join(one.deployments)
+        log.warning("counted twice", chain=one.chain, contract=one.contract, deployments=names)
+    if len(shared) > WARNINGS:
+        log.warning("counted twice", more=len(shared) - WARNINGS, hint="`tvl check` names all of them")

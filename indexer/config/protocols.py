@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -46,9 +46,9 @@ class Shipped:
         """How it can be asked for: `protocol`, `protocol@chain`, `protocol@chain#label`."""
         return self.name, f"{self.name}@{self.chain}", self.key
 
-    def is_named(self, names: Sequence[str]) -> bool:
+    def is_named(self, names: Collection[str]) -> bool:
         """Whether one of the names means it."""
-        return bool(names) and not {*self.names}.isdisjoint(names)
+        return any(name in names for name in self.names)
 
     def table(self) -> dict[str, Any]:
         """The row as a table of a configuration."""
@@ -89,37 +89,42 @@ def selected(
 def matching(select: Select, configured: Iterable[str]) -> list[Shipped]:
     """The rows that are asked for by name, category or kind (all, if only chains are), on the chains asked for."""
     chains = {*(select.chains or configured)} & {*configured}
+    wanted, unwanted = frozenset(select.protocols), frozenset(select.except_)
     return [
-        row for row in shipped() if row.chain in chains and _asked(row, select) and not row.is_named(select.except_)
+        row
+        for row in shipped()
+        if row.chain in chains and _is_asked(row, select, wanted) and not row.is_named(unwanted)
     ]
 
 
 def mistakes(select: Select, configured: Sequence[str]) -> Iterator[Unknown]:
     """What in `[select]` names nothing, with what may have been meant."""
-    rows = shipped()
-    yield from _unknown("categories", select.categories, {row.category for row in rows}, "category")
-    yield from _unknown("kinds", select.kinds, {row.kind for row in rows}, "kind of the catalog")
+    chains: dict[str, set[str]] = {}
+    for row in shipped():
+        for name in row.names:
+            chains.setdefault(name, set()).add(row.chain)
+    yield from _unknown("categories", select.categories, {row.category for row in shipped()}, "category")
+    yield from _unknown("kinds", select.kinds, {row.kind for row in shipped()}, "kind of the catalog")
     yield from _unknown("chains", select.chains, configured, "chain of this file")
-    names = {name for row in rows for name in row.names}
-    yield from _unknown("except", select.except_, names, "protocol of the catalog")
-    yield from _unknown("protocols", select.protocols, names, "protocol of the catalog")
-    yield from _elsewhere(select, configured)
+    yield from _unknown("except", select.except_, chains, "protocol of the catalog")
+    yield from _unknown("protocols", select.protocols, chains, "protocol of the catalog")
+    yield from _elsewhere(select, configured, chains)
 
 
-def _elsewhere(select: Select, configured: Sequence[str]) -> Iterator[Unknown]:
+def _elsewhere(select: Select, configured: Sequence[str], found: Mapping[str, set[str]]) -> Iterator[Unknown]:
     """Protocols that are on none of the chains in use."""
     in_use = {*select.chains} & {*configured} or {*configured}
     for i, name in enumerate(select.protocols):
-        chains = {row.chain for row in shipped() if row.is_named((name,))}
+        chains = found.get(name, set())
         if chains and not chains & in_use:
             yield Unknown(("protocols", i), f"{name!r} is on {_few(sorted(chains))}, of which none is in use here")
 
 
 def _unknown(part: str, given: Sequence[str], known: Iterable[str], what: str) -> Iterator[Unknown]:
-    there = sorted({*known})
+    there = {*known}
     for i, name in enumerate(given):
         if name not in there:
-            yield Unknown((part, i), f"no {what} is named {name!r}; {guess(name, there)}")
+            yield Unknown((part, i), f"no {what} is named {name!r}; {guess(name, sorted(there))}")
 
 
 def guess(name: str, there: Sequence[str]) -> str:
@@ -134,10 +139,10 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 
 
-def _asked(row: Shipped, select: Select) -> bool:
+def _is_asked(row: Shipped, select: Select, names: Collection[str]) -> bool:
     if not (select.protocols or select.categories or select.kinds):
         return bool(select.chains)
-    return row.category in select.categories or row.kind in select.kinds or row.is_named(select.protocols)
+    return row.category in select.categories or row.kind in select.kinds or row.is_named(names)
 
 
 def _rows(text: str) -> Iterator[Shipped]:

@@ -28,12 +28,12 @@ class Shelf:
     lacking: dict[str, str]
 
 
-async def shelf(store: Store, time: int | None = None, recent_s: int = RECENT_S) -> Shelf:
-    """The last snapshot of every deployment at or before a time (default: the newest of all)."""
-    rows = await store.deployments()
+async def shelf(store: Store, time: int | None = None, *, chain: str = "") -> Shelf:
+    """The last snapshot of every deployment (of a chain) at or before a time (default: the newest of all)."""
+    rows = [row for row in await store.deployments() if chain in ("", row.chain)]
     found = {row.key: await snapshot_before(store, row.key, time) for row in rows}
     latest = time if time is not None else max((one.at.timestamp for one in found.values() if one), default=0)
-    lacking = {row.key: why for row in rows if (why := _lacks(found[row.key], latest, recent_s))}
+    lacking = {row.key: why for row in rows if (why := _lacks(found[row.key], latest))}
     books = tuple(book(row, one) for row in rows if (one := found[row.key]) and row.key not in lacking)
     return Shelf(latest, books, lacking)
 
@@ -76,10 +76,10 @@ async def points_until(store: Store, deployment: str, first_block: int, time: in
         reach *= 8
 
 
-def _lacks(snapshot: Snapshot | None, latest: int, recent_s: int) -> str:
+def _lacks(snapshot: Snapshot | None, latest: int) -> str:
     if snapshot is None:
         return "nothing stored by then"
-    if snapshot.at.timestamp < latest - recent_s:
+    if snapshot.at.timestamp < latest - RECENT_S:
         return f"its last snapshot, block {snapshot.at.number}, is {(latest - snapshot.at.timestamp) // 3600} h older"
     if snapshot.status is Status.GAP:
         return f"a gap at block {snapshot.at.number}: {snapshot.reason}"

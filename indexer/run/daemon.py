@@ -22,6 +22,7 @@ from indexer.model import BlockRef, Found
 from indexer.reads.ledger.audit import Difference
 from indexer.run.audit import Auditor
 from indexer.run.bookkeeping import Bookkeeper
+from indexer.run.floor import Keep
 from indexer.run.live import LiveChain, open_chain
 from indexer.run.patience import patiently
 from indexer.run.program import ChainProgram, Deployment, Program
@@ -150,13 +151,14 @@ class ChainDaemon:
     async def _snapshot(
         self, at: BlockRef, due: Sequence[Deployment], heads: Sequence[BlockRef], ancestor: BlockRef | None
     ) -> None:
-        started, http = perf_counter(), self.live.pool.stats.http
+        started, http, later = perf_counter(), self.live.pool.stats.http, dict[str, list[Found]]()
         if self.books:
             await self._patiently(self.books.catch_up)
         for_logs = self.live.pool.stats.http - http
-        taken = await self._patiently(lambda: self._take(at, due))
+        keep = partial(_collect, later) if ancestor else self._keep_found
+        taken = await self._patiently(lambda: self._take(at, due, keep))
         self.auditor.note(at)
-        commit = taken.commit(self._progress(heads, ancestor))
+        commit = taken.commit(self._progress(heads, ancestor), later)
         if self.books:
             commit = self.books.commit(commit, taken)
         requests, traffic = for_logs + taken.requests, dict(self.live.pool.stats.requests)
@@ -190,7 +192,7 @@ class ChainDaemon:
             due = [d for d, blocks in present if at is not None and blocks.get(number, (None,))[0] == at.hash]
             if at is not None and due:
                 with suppress(WrongFork):  # its snapshots end with its fork
-                    taken = await self._patiently(partial(self._take, at, due))
+                    taken = await self._patiently(partial(self._take, at, due, self._keep_found))
                     await self._commit(taken.commit(Commit(self.chain.name, replace=True)))
 
     def _progress(self, heads: Sequence[BlockRef], ancestor: BlockRef | None) -> Commit:
@@ -202,21 +204,29 @@ class ChainDaemon:
     async def _first_points(self) -> None:
         """On an empty store, the last points that were due, so that there is something to see at once."""
         for at, due in await self.live.last_due(self.chain.deployments):
-            taken = await self._take(at, due)
+            taken = await self._take(at, due, self._keep_found)
             self.auditor.note(at)
             await self._commit(taken.commit(Commit(self.chain.name)))
             self.known.learn(taken)
 
-    async def _take(self, at: BlockRef, due: Sequence[Deployment]) -> Taken:
+    async def _take(self, at: BlockRef, due: Sequence[Deployment], keep: Keep) -> Taken:
         source = self.books.ledger if self.books else self.live.reader
-        return await take(self.chain, source, at, due, self.known, clock=self.live.clock, keep=self._keep_found)
+        return await take(self.chain, source, at, due, self.known, clock=self.live.clock, keep=keep)
 
     async def _keep_found(self, found: Mapping[str, Sequence[Found]]) -> None:
         """What a large discovery found so far: a later start goes on from there."""
         await self._commit(Commit(self.chain.name, found=found))
+        for deployment, items in found.items():
+            self.log.info("discovered", deployment=deployment, found=len(items), last=items[-1].key)
 
     async def _commit(self, commit: Commit) -> None:
         await self._patiently(lambda: self.store.commit(commit))
 
     async def _patiently(self, act: Callable[[], Awaitable[T]]) -> T:
         return await patiently(act, self.log)
+
+
+async def _collect(later: dict[str, list[Found]], found: Mapping[str, Sequence[Found]]) -> None:
+    """Set aside what is found while a reorg is to be taken back: it is stored after that, in the same transaction."""
+    for deployment, items in found.items():
+        later.setdefault(deployment, []).extend(items)

@@ -15,8 +15,9 @@ from indexer.run.books import Shelf, book, points_since, points_until
 from indexer.store.base import DeploymentRow, Point, Store
 from indexer.valuation.books import Book
 from indexer.valuation.claims import Claims
-from indexer.valuation.history import Flown, Path, Seen, seen, weighted_median
+from indexer.valuation.history import Flown, Seen, seen
 from indexer.valuation.quality import judge
+from indexer.valuation.rollup import Level, median
 from indexer.valuation.verdicts import Evidence, QualitySettings, Verdict
 
 AROUND = 16
@@ -31,10 +32,10 @@ BPS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A verdict, and the base over time that its median was taken of."""
+    """A verdict, and the base over the day before it, of which its median was taken."""
 
     verdict: Verdict
-    base: Path
+    base: Sequence[Level]
 
 
 async def judged(
@@ -55,8 +56,8 @@ async def judged(
         claims=Claims(with_book(shelf.books, book(row, snapshot))),
         own=own_tokens(row.protocol, shelf.books, settings),
     )
-    base = base_path(p for p in points if p.at.number <= at.number)
-    return Judged(judge(evidence, settings, median(base, at.timestamp, settings)), base)
+    base = await store.levels(row.key, at.timestamp - settings.median_s, at.timestamp)
+    return Judged(judge(evidence, settings, median(base, at.timestamp, settings.median_s)), base)
 
 
 def chosen(points: Sequence[Point], number: int, settings: QualitySettings) -> tuple[list[int], list[int]]:
@@ -85,17 +86,6 @@ def own_tokens(protocol: str, books: Iterable[Book], settings: QualitySettings) 
 def with_book(books: Iterable[Book], one: Book) -> list[Book]:
     """Everybody's books, the judged one in place of its deployment's own."""
     return [*(other for other in books if other.key != one.key), one]
-
-
-def base_path(points: Iterable[Point]) -> Path:
-    """The base over time, as the points say; those without any value in it are left out."""
-    totals = [(point.at.timestamp, point.totals.get(Bucket.BASE)) for point in points]
-    return [(time, total.usd) for time, total in totals if total and (total.lines or not total.left_out)]
-
-
-def median(base: Path, at: int, settings: QualitySettings) -> int | None:
-    """The time-weighted median of the base over the day before."""
-    return weighted_median(base, at - settings.median_s, at)
 
 
 async def _look(store: Store, key: str, points: Sequence[Point], numbers: Sequence[int]) -> tuple[Seen, ...]:

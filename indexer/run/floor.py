@@ -128,9 +128,11 @@ class Surveyor:
         priced = {pool: item for pool, item in pools.items() if not quotes.keys().isdisjoint(_tokens(pool))}
         worth: dict[Address, int | None] = dict.fromkeys((pool.address for pool in priced), 0)
         for some in _batches(priced, AT_ONCE):
-            only = params.only([pool.address for pool in some])
-            holdings = await self._run(adapter.read(only, [pools[pool] for pool in some], first), first)
-            _add_worth(worth, (line for line in value(holdings, quotes, tokens) if line.holding.token in quotes))
+            items = [pools[pool] for pool in some]
+            holdings = await self._run(adapter.read(params.only(items), items, first), first)
+            for line in value(holdings, quotes, tokens):
+                if line.holding.token in quotes:
+                    _add_worth(worth, adapter.judged_as(line.holding), line)
         floor = params.floor_usd * 10**USD_DECIMALS
         below = {address: usd for address, usd in worth.items() if usd is not None and usd < floor}
         return Verdict(
@@ -178,11 +180,10 @@ def _each_once(standing: Iterable[Found]) -> dict[Pool, Found]:
     return {pool_of(item): item for item in first.values()}
 
 
-def _add_worth(worth: dict[Address, int | None], lines: Iterable[Line]) -> None:
-    """Add what each pool's lines are worth. A pool with a line without a value has none, and is never below a floor."""
-    for line in lines:
-        so_far = worth[line.holding.owner]
-        worth[line.holding.owner] = None if so_far is None or line.usd is None else so_far + line.usd
+def _add_worth(worth: dict[Address, int | None], pool: Address, line: Line) -> None:
+    """Add what a pool's line is worth. A pool with a line without a value has none, and is never below a floor."""
+    so_far = worth[pool]
+    worth[pool] = None if so_far is None or line.usd is None else so_far + line.usd
 
 
 def _tokens(pool: Pool) -> Tokens:

@@ -14,9 +14,10 @@ from typing import Any
 from indexer.adapters.base import Adapter, Params
 from indexer.adapters.registry import ParamErrors, adapter, parse_params
 from indexer.config.load import Draft, load
+from indexer.config.protocols import guess, shipped
 from indexer.config.schema import PRICED, ChainSettings, DeploymentSettings, FeedSettings, Settings
 from indexer.config.types import Cadence
-from indexer.errors import ConfigError, UnknownName
+from indexer.errors import ConfigError, UnknownName, clean
 from indexer.model import NATIVE, Address, Token
 from indexer.pricing.guards import GuardSettings
 from indexer.pricing.router import Route, Router
@@ -96,8 +97,7 @@ class Program:
         known = {name for d in chosen for name in (d.protocol, d.key)}
         unknown = [name for name in names if name not in known]
         if unknown:
-            configured = ", ".join(sorted({d.protocol for d in self.deployments})) or "none"
-            raise UnknownName(f"no protocol {unknown[0]!r} in the configuration; there are: {configured}")
+            raise _unknown(unknown[0], sorted({d.protocol for d in self.deployments}))
         return chosen
 
 
@@ -127,6 +127,15 @@ def assemble(draft: Draft, settings: Settings) -> Program:
     _check_quality(draft, settings)
     draft.checked()
     return Program(settings, draft.file.parent, chains)
+
+
+def _unknown(name: str, configured: Sequence[str]) -> UnknownName:
+    """The error for a protocol that is not configured; it says how, where the catalog has it."""
+    told = guess(name, configured) if configured else "there are none"
+    if any(row.is_named((name,)) for row in shipped()):
+        hint = f'The catalog has it: `protocols = ["{name}"]` under [select], and its chain under [chains.NAME].'
+        return UnknownName(f"no protocol {clean(name, 64)!r} in the configuration; {told}", hint=hint)
+    return UnknownName(f"no protocol {clean(name, 64)!r} in the configuration; {told}")
 
 
 def _deployment(draft: Draft, settings: Settings, index: int, row: DeploymentSettings) -> Deployment | None:

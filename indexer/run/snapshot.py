@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from indexer.adapters.base import PART
@@ -74,9 +75,10 @@ class Taken:
     calls: int
     requests: int
 
-    def commit(self, progress: Commit) -> Commit:
-        """As the store takes it, in one transaction with the progress it makes."""
-        return replace(progress, snapshots=self.snapshots, found=self.found, searched=self.searched)
+    def commit(self, progress: Commit, before: Mapping[str, Sequence[Found]] = MappingProxyType({})) -> Commit:
+        """As the store takes it, in one transaction with the progress it makes, and with what was found `before`."""
+        found = {key: [*before.get(key, ()), *self.found.get(key, ())] for key in {**before, **self.found}}
+        return replace(progress, snapshots=self.snapshots, found=found, searched=self.searched)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,12 +113,11 @@ class Watch:
         )
         return await asyncio.to_thread(judge, evidence, self.settings)
 
-    async def _flown(self, one: Snapshot, past: Sequence[Seen]) -> tuple[Flown, ...]:
-        if not past:
-            return ()
-        first, last = past[0].at.number + 1, one.at.number
-        flows = await self.store.flows(one.deployment, first, last)
-        return (Flown(first, last, flows.items, flows.complete),)
+    async def _flown(self, one: Snapshot, past: tuple[Seen, ...]) -> tuple[Flown, ...]:
+        """Flows since the first remembered snapshot and since the last: a part may be complete, the whole not."""
+        starts = sorted({look.at.number + 1 for look in (past[:1] + past[-1:])})
+        flows = [(first, await self.store.flows(one.deployment, first, one.at.number)) for first in starts]
+        return tuple(Flown(first, one.at.number, each.items, each.complete) for first, each in flows)
 
     def _tell(self, verdict: Verdict) -> None:
         """A line for each suspicion that was not there before; one that is gone may be told again."""

@@ -28,7 +28,9 @@ BALANCE_QUERIES: Mapping[str, Mapping[str, str]] = {
     "compound_v3": {},
     "euler_v2": {},
     "fraxlend": {},
+    "iziswap": {},
     "morpho_blue": {},
+    "uniswap_v4": {},
     "uniswap_v2": {"amounts": "balances"},
     "erc4626": {"amount": "held"},
 }

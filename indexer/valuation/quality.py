@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from indexer.model import Address, Bucket, Grade, Line, Status
-from indexer.valuation.history import Path, weighted_median
 from indexer.valuation.rules import RULES
 from indexer.valuation.verdicts import Evidence, Finding, Headline, LeftOut, QualitySettings, Verdict
 
@@ -47,31 +46,6 @@ def headline(
             usd += 0 if why else line.usd or 0
             left_out += [_left_out(evidence, line, why)] if why else []
     return Headline(usd, tuple(sorted(left_out, key=lambda one: (-(one.usd or 0), one.token))), median_usd)
-
-
-def median_of(paths: Sequence[Path], at: int, last_s: int) -> int | None:
-    """The time-weighted median of the sum of several stepwise paths over the time before `at`.
-
-    The sum begins where each of them has begun. None where that is not before `at`.
-    """
-    return weighted_median(added(paths), at - last_s, at)
-
-
-def added(paths: Sequence[Path]) -> Path:
-    """Stepwise paths added up, from where each of them has begun."""
-    if not paths or not all(paths):
-        return []
-    changes = sorted({time for steps in paths for time, _ in steps})
-    begun = max(steps[0][0] for steps in paths)
-    places = [0] * len(paths)
-    summed: Path = []
-    for time in changes:
-        for i, steps in enumerate(paths):
-            while places[i] + 1 < len(steps) and steps[places[i] + 1][0] <= time:
-                places[i] += 1
-        if time >= begun:
-            summed.append((time, sum(steps[place][1] for steps, place in zip(paths, places, strict=True))))
-    return summed
 
 
 def worst(statuses: Iterable[Status]) -> Status:

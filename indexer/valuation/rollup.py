@@ -195,8 +195,8 @@ def median(levels: Sequence[Level], end: int, window_s: int = DAY_S, holds_s: in
 
 
 def _within(levels: Sequence[Level], start: int, end: int, holds_s: int) -> Iterator[Stretch]:
-    first = max(0, bisect_right(levels, start, key=lambda level: level.timestamp) - 1)
-    for stretch in stretches(levels[first:], end, holds_s):
+    first, last = (bisect_right(levels, time, key=lambda level: level.timestamp) for time in (start, end))
+    for stretch in stretches(levels[max(0, first - 1) : last], end, holds_s):
         if stretch.end > start or stretch.start >= start:
             yield Stretch(max(stretch.start, start), stretch.end, stretch.level)
 

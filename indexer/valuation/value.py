@@ -48,9 +48,15 @@ def rate(quote: Quote | None, token: Token | None) -> Rate | NoRate:
 
 
 def worth(holding: Holding, rate: Rate | NoRate) -> Worth:
-    """A holding valued, or why it is not."""
+    """A holding valued, or why it is not.
+
+    What cannot be read of a token without a route would have no value if it could: it is unpriced, so that a token
+    that answers to nobody holds no snapshot back. A contract that stands in for its unknown token is no such case.
+    """
     amount = holding.amount
     if amount is None:
+        if holding.status in _TROUBLE and rate[0] is Status.UNPRICED and holding.token != holding.owner:
+            return None, None, None, Status.UNPRICED, f"{rate[1]}; and {holding.reason}"
         return None, None, None, holding.status, holding.reason
     if len(rate) == 2:
         return None, None, None, *rate

@@ -69,3 +69,11 @@ def pool_of(stack: AsyncExitStack, time_: Time, troubles: list[Trouble]) -> Pool
         return pool
 
     return make
+
+
+@pytest.fixture
+def finalizing() -> Iterator[Anvil]:
+    """A chain whose final block is two below its head, and can yet be replaced."""
+    with Anvil.start(extra_args=["--slots-in-an-epoch", "1"]) as anvil:
+        anvil.mine(30)
+        yield anvil

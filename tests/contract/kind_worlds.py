@@ -313,6 +313,7 @@ CASES = [
     Case("balancer v3", "balancer_v3", {"vault": FACTORY}, balancer_v3_world),
     Case("balancer v3 pools", "balancer_v3", {"vault": FACTORY, "pools": POOLS[:3]}, balancer_v3_world),
     Case("uniswap v4", "uniswap_v4", {"pool_manager": FACTORY}, v4_world),
+    Case("uniswap v4 ether", "uniswap_v4", {"pool_manager": FACTORY, "currencies": [NATIVE, TOKENS[0]]}, v4_world),
     Case("vaults", "erc4626", {"vaults": VAULTS}, vault_world),
     Case("vaults held", "erc4626", {"vaults": VAULTS, "amount": "held"}, vault_world),
 ]

@@ -106,6 +106,11 @@ def test_an_unknown_key_is_refused_where_it_stands(case: Case) -> None:
 
 
 @every_case
+def test_parameters_are_values_that_can_stand_in_a_set(case: Case) -> None:
+    assert len({params_of(case), params_of(case)}) == 1
+
+
+@every_case
 def test_a_reading_of_a_healthy_world_has_every_amount(case: Case) -> None:
     holdings = read(case, EARLY, find(case, EARLY))
     assert_well_formed(holdings)

@@ -22,6 +22,7 @@ from indexer.run.books import shelf, snapshot_before
 from indexer.store import open_store
 from indexer.store.base import Commit, Covered, Store
 from indexer.valuation.claims import Claims
+from indexer.valuation.rollup import span_of
 from indexer.valuation.rules import NAMES
 from indexer.valuation.verdicts import QualitySettings
 from tests.e2e.support import index_each
@@ -120,6 +121,17 @@ class Stage:
         async def read() -> Claims:
             async with self.store() as store:
                 return Claims((await shelf(store, self.time(label))).books)
+
+        return asyncio.run(read())
+
+    def mean(self, deployment: str, start: int, end: int) -> int:
+        """The time-weighted mean of the base over a time."""
+
+        async def read() -> int:
+            async with self.store() as store:
+                span = span_of(await store.levels(deployment, start, end), start, end).span
+                assert span is not None
+                return span.mean
 
         return asyncio.run(read())
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from devnet.protocols import uniswap_v2
+from devnet import Devnet, deploy_protocols
+from devnet.protocols import uniswap_v2, uniswap_v4
 from indexer.adapters.floor import DAY_S
-from indexer.model import Address, Snapshot, Status
+from indexer.model import NATIVE, Address, Snapshot, Status
 from indexer.run.program import load_program
 from indexer.units import usd_text
-from tests.e2e.support import Setting, backfill_all, digests, following, index_each, reached
+from tests.e2e.support import Setting, backfill_all, block_hash, digests, following, index_each, reached
 
 pytestmark = pytest.mark.anvil
 
@@ -89,6 +92,52 @@ async def test_pools_without_a_fresh_price_are_never_left_out(fresh: Setting) ->
         assert "left out" not in snapshot.reason
 
 
+async def test_where_one_contract_holds_all_each_currency_is_judged(fresh: Setting) -> None:
+    net, there = fresh.net, fresh.addresses
+    manager = uniswap_v4.deploy_uniswap_v4(net)
+    net.mine()
+    for symbol in ("DAI", "USDC", "SCAM"):
+        uniswap_v4.initialize(net, manager, NATIVE, there.token(symbol))
+    for symbol, whole in (("DAI", 200_000), ("USDC", 50_000), ("SCAM", 10**9)):
+        net.send(there.token(symbol), "mint(address,uint256)", manager, there.amount(symbol, whole))
+    net.mine()
+    net.rpc("anvil_setBalance", manager, hex(60 * 10**18))
+    row = f"""
+[[protocols]]
+name = "uniswap-v4"
+chain = "devnet"
+kind = "uniswap_v4"
+pool_manager = "{manager}"
+floor_usd = 100_000
+"""
+    midnight = next_day(fresh)
+    config = fresh.configure(change=lambda text: with_floor(text) + row)
+    await index_each(config, [midnight])
+    async with fresh.store(config) as store:
+        snapshot = await store.snapshot("uniswap-v4@devnet", midnight)
+    assert snapshot is not None
+    assert {line.holding.token for line in snapshot.lines} == {NATIVE, there.token("DAI")}
+    below, unpriced = "1 pool below the floor of $100,000, worth $50,000.00", "1 pool without a priced token"
+    assert snapshot.reason == f"left out as of block {midnight}: {below}; {unpriced}"
+
+
+async def test_a_day_whose_first_block_no_endpoint_has_any_more_is_a_gap_that_says_so(tmp_path: Path) -> None:
+    with Devnet.start(history=4) as net:
+        setting = Setting(net, deploy_protocols(net), tmp_path)
+        config = setting.configure(change=with_floor)
+        next_day(setting)
+        net.mine(20)
+        await index_each(config, [net.block_number()])
+        async with setting.store(config) as store:
+            snapshot = await store.snapshot(DEX, net.block_number())
+            others = await store.snapshot("aave-v3@devnet", net.block_number())
+    assert snapshot is not None
+    assert snapshot.status is Status.GAP
+    assert "no endpoint has the state of the day's first block" in snapshot.reason
+    assert others is not None
+    assert others.status is not Status.GAP
+
+
 async def test_daemon_and_backfill_leave_out_the_same(fresh: Setting) -> None:
     """The daemon judges each day when it comes; a backfill knows all pools before it reads the first block."""
     followed, filled = (
@@ -113,3 +162,26 @@ async def test_daemon_and_backfill_leave_out_the_same(fresh: Setting) -> None:
         assert snapshot is not None
         assert "3 pools below the floor" in snapshot.reason
     assert await digests(followed, start, last) == await digests(filled, start, last)
+
+
+async def test_a_first_block_of_the_day_that_is_replaced_is_judged_anew(fresh: Setting) -> None:
+    """The verdict of the new block is kept with the snapshot that takes the old ones back."""
+    config, net, start = fresh.configure(change=with_floor), fresh.net, fresh.net.block_number()
+    async with fresh.store(config) as store, following(load_program(config), store):
+        await reached(store, start)
+        midnight = next_day(fresh)
+        net.mine(2)
+        await reached(store, net.block_number(), block_hash(net))
+        net.rollback(3)
+        net.send(fresh.addresses.token("USDC"), "mint(address,uint256)", fresh.addresses.escrow, 1)
+        assert next_day(fresh) == midnight
+        net.mine(3)
+        await reached(store, net.block_number(), block_hash(net))
+        found, _ = await store.found(DEX)
+        snapshot = await store.snapshot(DEX, net.block_number())
+    assert [item.block for item in found if item.key.startswith("floor:")][-1] == midnight
+    assert snapshot is not None
+    assert snapshot.reason.startswith(f"left out as of block {midnight}: 1 pool below")
+    clean = fresh.configure("clean.toml", change=with_floor)
+    await index_each(clean, range(start, net.block_number() + 1))
+    assert await digests(config, start, net.block_number()) == await digests(clean, start, net.block_number())

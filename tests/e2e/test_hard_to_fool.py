@@ -12,7 +12,6 @@ from devnet.artifacts import own, published
 from devnet.protocols import uniswap_v2
 from devnet.protocols.tokens import approve
 from indexer.model import Status
-from indexer.valuation.history import Path, weighted_mean
 from indexer.valuation.verdicts import Finding
 from tests.e2e.stage import USD, Stage
 from tests.e2e.support import tvl
@@ -171,9 +170,7 @@ def test_a_deposit_of_one_block_moves_neither_headline_nor_median_and_is_named(s
     assert judged.verdict.headline.median_usd == 1_000_000 * USD
     after = stage.judged("flashed@devnet", "after the flash")
     assert (after.verdict.status, after.verdict.headline.usd) == (Status.OK, 1_000_000 * USD)
-    steps: Path = stage.judged("flashed@devnet", "day 0").judged.base
-    mean = weighted_mean(steps, stage.time("quiet"), stage.time("quiet") + DAY)
-    assert mean is not None
+    mean = stage.mean("flashed@devnet", stage.time("quiet"), stage.time("quiet") + DAY)
     assert abs(mean / USD - 1_000_000) < 1_500, "nine million for twelve seconds, and a depeg of half a minute"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,10 +14,21 @@ from devnet import Addresses, Devnet, deploy_protocols
 from devnet.configuration import FINALITY_DEPTH, configuration
 from devnet.protocols import chainlink
 from indexer.errors import ChainUnavailable, ConfigError
+from indexer.model import Status
 from indexer.run.program import load_program
 from indexer.store import open_store
 from indexer.units import from_price
-from tests.e2e.support import Setting, backfill_all, digests, index_each, index_until_head, tvl
+from tests.e2e.support import (
+    Setting,
+    backfill_all,
+    block_hash,
+    digests,
+    following,
+    index_each,
+    index_until_head,
+    reached,
+    tvl,
+)
 
 pytestmark = [pytest.mark.anvil, pytest.mark.slow]
 LAG_S = 30
@@ -120,6 +132,18 @@ async def test_a_price_that_is_not_final_there_is_waited_for_and_nothing_is_stor
     assert explained["quote"]["usd"] == "1"
     sources = [step["source"] for step in explained["quote"]["steps"]]
     assert sources == ["remote:origin", "remote:origin:chainlink"]
+
+
+async def test_a_daemon_that_waits_for_the_other_chain_goes_on_by_itself(two: Two) -> None:
+    config, net = two.configure("waiting.toml"), two.here.net
+    net.mine_at(two.origin.timestamp() + LAG_S + 5)
+    program = load_program(config)
+    async with open_store(f"sqlite:///{config.with_suffix('.db')}") as store, following(program, store):
+        await asyncio.sleep(2)
+        assert (await store.chain_state("devnet")).head is None
+        two.finalise(net.timestamp())
+        await reached(store, net.block_number(), block_hash(net))
+        assert [point.status for point in await store.series("aave-v3@devnet")] == [Status.OK]
 
 
 async def test_a_price_that_is_held_there_is_held_here_with_its_reason(two: Two) -> None:

@@ -10,8 +10,11 @@ import pytest
 
 from devnet import Devnet, deploy_protocols
 from devnet.scenario import scenario
+from indexer.model import Grade
 from indexer.store import open_store
 from indexer.store.base import Store
+from indexer.units import USD_DECIMALS
+from tests.chain.plain_calls import Asker
 from tests.e2e.shell import tvl
 from tests.e2e.support import Setting, backfill_all, index_each
 
@@ -139,3 +142,37 @@ def test_a_wrong_recipe_is_told_line_by_line(setting: Setting) -> None:
     assert f"line {listed}: protocols" in done.stdout + done.stderr
     assert f"line {on}: protocols" in done.stdout + done.stderr
     assert "not an ABI type" in done.stdout + done.stderr
+
+
+FUNDS = """
+[tokens.devnet.SCAM]
+address = "{par}"
+routes = [{{ kind = "fixed", price = "1" }}]
+
+[[protocols]]
+name = "fund"
+chain = "devnet"
+kind = "token_supply"
+tokens = ["{nav}", "{par}"]
+"""
+
+
+async def test_a_fund_is_its_supply_times_a_value_whose_source_is_told(setting: Setting) -> None:
+    """Shares of a vault by the vault's own rate and a feed; a token without any source by the par that is declared."""
+    there, number = setting.addresses, setting.net.block_number()
+    nav, par = there.vaults["vUSDC"].address, there.token("SCAM")
+    funds = FUNDS.format(nav=nav, par=par)
+    config = setting.configure("fund.toml", change=lambda given: given + funds)
+    await index_each(config, [number])
+    async with open_store(f"sqlite:///{config.with_suffix('.db')}") as store:
+        snapshot = await store.snapshot("fund@devnet", number)
+    assert snapshot is not None
+    ask = Asker(setting.net.url, number)
+    worth = {one.holding.token: one.usd for one in snapshot.lines}
+    supply, rate = ask(nav, "totalSupply()(uint256)"), ask(nav, "convertToAssets(uint256)(uint256)", 10**6)
+    feed = ask(there.feeds["USDC/USD"].proxy, "latestAnswer()(int256)")
+    assert worth[nav] == supply * rate * feed * 10**USD_DECIMALS // 10 ** (6 + 6 + 8)
+    assert worth[par] == ask(par, "totalSupply()(uint256)") * 10 ** (USD_DECIMALS - 18)
+    assert snapshot.quotes[nav].route.startswith("erc4626")
+    assert snapshot.quotes[par].route.startswith("fixed")
+    assert snapshot.quotes[par].grade is Grade.D

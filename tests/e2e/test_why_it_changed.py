@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from devnet import Devnet, deploy_protocols
+from devnet.configuration import FINALITY_DEPTH
 from devnet.desk import Desk
 from devnet.protocols.chainlink import answer_of_cents
 from indexer.model import Address, BlockRef, Bucket, Flow, Hash, Status
@@ -25,14 +26,14 @@ from indexer.units import USD_DECIMALS
 from indexer.valuation.attribution import LOGS
 from indexer.valuation.parts import Parts
 from indexer.valuation.rollup import DAY_S, level_at, median, span_of
-from tests.e2e.support import Setting, index_each, tvl
+from tests.e2e.support import Setting, backfill_all, index_each, tvl
 
 pytestmark = pytest.mark.anvil
 
 USD = 10**USD_DECIMALS
 TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 MIDNIGHT = 1_700_006_400  # 2023-11-15T00:00:00Z, 1 h 47 min after the chain's first block
-ESCROW, LOCKERS, DEX, VAULTS = "escrow@devnet", "lockers@devnet", "uniswap-v2@devnet", "vaults@devnet"
+ESCROW, LOCKERS, DEX, LENDING = "escrow@devnet", "lockers@devnet", "uniswap-v2@devnet", "aave-v3@devnet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,11 @@ class Played:
         assert made is not None
         return made
 
-    async def parts(self, key: str, event: str, until: str | None = None) -> dict[str, Fraction]:
+    async def parts(
+        self, key: str, event: str, until: str | None = None, bucket: Bucket = Bucket.BASE
+    ) -> dict[str, Fraction]:
         """The parts that are not nothing, in dollars; they add up to the change of the stored totals."""
-        made = whole([await self.why(key, event, until)])
+        made = whole([await self.why(key, event, until)], bucket)
         assert made.parts.change == made.closing - made.opening
         return told(made.parts)
 
@@ -83,6 +86,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
         setting = Setting(net, deploy_protocols(net), tmp_path_factory.mktemp("why"))
         first = net.block_number()
         blocks = dict(_play(net, Desk(net, setting.addresses)))
+        net.mine(FINALITY_DEPTH)
         config = setting.configure()
         asyncio.run(_index(setting, config, first, net.block_number()))
         yield Played(setting, config, blocks)
@@ -107,6 +111,12 @@ async def _index(setting: Setting, config: Path, first: int, last: int) -> None:
         flows = {ESCROW: [flow for place in places for flow in _transfers(setting.net, place, first + 1, last)]}
         covered = {ESCROW: [Covered(first + 1, last, frozenset(places))]}
         await store.commit(Commit("devnet", flows=flows, covered=covered))
+
+
+def _only_escrow(text: str) -> str:
+    """Without the other protocols, which no log follows."""
+    head, *protocols = text.split("[[protocols]]")
+    return "[[protocols]]".join([head, *(one for one in protocols if 'name = "escrow"' in one)])
 
 
 def _transfers(net: Devnet, place: Place, first: int, last: int) -> Iterator[Flow]:
@@ -162,6 +172,14 @@ def _new_pair(desk: Desk) -> None:
     desk.create_pair_v2(desk.addresses.users[3], amounts)
 
 
+def _supply(desk: Desk) -> None:
+    desk.supply(desk.addresses.users[0], "WETH", desk.addresses.amount("WETH", 800))
+
+
+def _borrow(desk: Desk) -> None:
+    desk.borrow(desk.addresses.users[0], "USDC", desk.addresses.amount("USDC", 300_000))
+
+
 def _nothing(_: Desk) -> None:
     pass
 
@@ -179,6 +197,8 @@ _EVENTS: list[tuple[str, Callable[[Desk], None]]] = [
     ("link comes without a price", _give("LINK", 1_000)),
     ("link has a price again", _price("LINK/USD", 16_00)),
     ("a new pair", _new_pair),
+    ("collateral comes", _supply),
+    ("a loan", _borrow),
 ]
 _NIGHT: list[tuple[str, int, Callable[[Desk], None]]] = [
     ("23:00", -3_600, _nothing),
@@ -255,6 +275,15 @@ async def test_what_comes_with_a_new_pair_is_flow_and_not_scope(played: Played) 
     assert await played.parts(DEX, "a new pair") == {"flow": 620_000}
 
 
+async def test_a_loan_flows_out_of_what_is_there_and_is_debt_in_what_is_owed(played: Played) -> None:
+    """800 WETH x 4,000 come as collateral. Then 300,000 USDC leave, and as much more is owed, with interest."""
+    assert await played.parts(LENDING, "collateral comes") == {"flow": 3_200_000}
+    assert await played.parts(LENDING, "a loan") == {"flow": -300_000}
+    owed = await played.parts(LENDING, "a loan", bucket=Bucket.BORROWED)
+    assert set(owed) == {"debt"}
+    assert 300_000 <= owed["debt"] < 300_010
+
+
 async def test_a_locker_at_midnight_moves_the_snapshot_but_not_the_median_and_hardly_the_mean(played: Played) -> None:
     """9 m in at 23:59 and out at 00:01. They stood for 60 of the day's seconds before midnight: 9 m x 60 / 86,400."""
     assert await played.parts(ESCROW, "23:59", "01:00") == {}
@@ -271,6 +300,22 @@ async def test_a_locker_at_midnight_moves_the_snapshot_but_not_the_median_and_ha
     hour = span_of(levels, MIDNIGHT - 3_600, MIDNIGHT).span
     assert hour is not None
     assert hour.mean == honest.usd + 9_000_000 * USD * 60 // 3_600
+
+
+async def test_the_programs_own_ledger_explains_the_same(played: Played) -> None:
+    """Filled by logs instead of reads, the flows come with the snapshots: 40 m in and out within a block are there.
+
+    In no block did units and prices move together, so it is the same to the last unit how the units are known.
+    """
+    config = played.setting.configure("by_logs.toml", change=_only_escrow)
+    await backfill_all(config, played.setting.addresses.ready_block)
+    by_logs = replace(played, config=config)
+    flash = await by_logs.why(ESCROW, "a flash deposit")
+    assert whole([flash]).parts.gross_in == 40_000_000 * USD
+    for event in played.blocks:
+        made, read = await by_logs.why(ESCROW, event), await played.why(ESCROW, event)
+        assert whole([made]).parts == whole([read]).parts, event
+        assert {change.basis for change in made.changes} <= {LOGS, ""}, event
 
 
 async def test_flow_is_additive_over_adjoining_intervals(played: Played) -> None:

@@ -71,13 +71,14 @@ class Node:
     columns: dict[str, tuple[int, ...]] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
     keep: bool = False
+    searched: bool = False
     count: str = ""
     zipped: tuple[int, ...] = ()
     path: Path = ()
 
     @property
     def discovers(self) -> bool:
-        """Whether its answers are kept: those of events always are."""
+        """Whether its answers are kept: those of events always are. (`searched`: or whether such answers need it.)"""
         return self.keep or self.event is not None
 
 

@@ -63,7 +63,7 @@ def rows_of(program: Program, memory: Memory, since: int | None = None) -> Plan[
     """
     reading = Reading(program, memory, {name: list(rows) for name, rows in program.constants.items()})
     for level in program.levels:
-        nodes = [node for node in level if since is None or _is_discovery(program, node)]
+        nodes = [node for node in level if since is None or node.searched]
         tasks = [[_task(reading, node, row) for row in reading.joined(node.after)] for node in nodes]
         queries = [
             None if since is None else _query(node, each, since, memory.block)
@@ -79,13 +79,6 @@ def rows_of(program: Program, memory: Memory, since: int | None = None) -> Plan[
             rows = [row for task in each for row in _extended(reading, node, task)]
             reading.rows.setdefault(node.name, []).extend(_bounded(program, node, rows))
     return reading
-
-
-def _is_discovery(program: Program, node: Node) -> bool:
-    """Whether a node is kept, or what is kept may build on it."""
-    return (
-        node.discovers or node.role == "same" or any(node.name == other.count and other.keep for other in program.nodes)
-    )
 
 
 def _task(reading: Reading, node: Node, row: Row) -> Task:

@@ -70,8 +70,8 @@ class Step(Params):
     """Only items whose field (`""` where there is but one) is this value, or one of these."""
     given: tuple[Name, ...] = ()
     """Names that must have an item as well (such as a step that filters by `where`)."""
-    keep: bool | None = None
-    """Whether answers are kept and never asked again. Default: those of `item`, unless an amount is among them."""
+    keep: bool = False
+    """Whether the answers of `get` or `item` are kept and never asked again: only where they can never change."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Step:
@@ -81,7 +81,7 @@ class Step(Params):
             raise ValueError("`on` says who is asked: it is needed, but for same_as")
         if (self.count is None) != (self.item is None):
             raise ValueError("count and item go together")
-        if self.event is not None and (self.args or self.keep is not None):
+        if self.event is not None and (self.args or self.keep):
             raise ValueError("an event has no args, and is always kept")
         return self
 
@@ -120,9 +120,9 @@ class Recipe(Params):
 
     contracts: dict[Name, Contracts]
     """What is known from the start, by name: an address, a list of them, or a list of tables of addresses."""
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Step, ...] = Field((), max_length=100)
     """What is found out, in order; a step uses only names that stand before it."""
-    holdings: tuple[Output, ...] = Field(min_length=1)
+    holdings: tuple[Output, ...] = Field(min_length=1, max_length=100)
     """What is counted."""
     exclude: Addresses = ()
     """Items that name one of these addresses are left out (such as the zero address, or a worthless token)."""

@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Annotated, Any, ClassVar, cast
 
-from pydantic import AfterValidator, Field, PrivateAttr, create_model, model_validator
+from pydantic import AfterValidator, Field, create_model, model_validator
 
-from indexer.adapters.base import Adapter, ContractAddress, Params
+from indexer.adapters.base import Adapter, ContractAddress
 from indexer.adapters.parts import Addresses
 from indexer.adapters.recipe import all_at_once, discovery, reading
 from indexer.adapters.recipes.check import RecipeProblems, compiled
-from indexer.adapters.recipes.program import Path, Program
+from indexer.adapters.recipes.compiled import Compiled
+from indexer.adapters.recipes.program import Path
 from indexer.adapters.recipes.schema import Contracts, Recipe
 from indexer.adapters.recipes.signature import parse_event, parse_function
 from indexer.config.load import catalog
@@ -32,18 +33,17 @@ def shipped_kinds() -> tuple[str, ...]:
     return tuple(sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")))
 
 
-class ShippedParams(Params):
+class ShippedParams(Compiled):
     """Parameters of a shipped recipe, and the program they make."""
 
     template: ClassVar[Mapping[str, Any]] = {}
     exclude: Addresses = Field((), description=EXCLUDE)
-    _program: Program = PrivateAttr()
 
     @model_validator(mode="after")
     def _compile(self) -> ShippedParams:
         self._check_sources()
         try:
-            self._program = compiled(Recipe.model_validate(_filled(self)))
+            self.carry(compiled(Recipe.model_validate(_filled(self))))
         except RecipeProblems as error:
             raise all_at_once([_of_parameter(self.template, *problem) for problem in error.problems]) from None
         return self
@@ -62,10 +62,10 @@ class ShippedRecipe(Adapter[ShippedParams]):
     def discover(
         self, params: ShippedParams, known: Sequence[Found], from_block: int, at: BlockRef
     ) -> Plan[list[Found]]:
-        return (yield from discovery(params._program, known, from_block, at))
+        return (yield from discovery(params.program, known, from_block, at))
 
     def read(self, params: ShippedParams, found: Sequence[Found], at: BlockRef) -> Plan[list[Holding]]:
-        return (yield from reading(params._program, found, at))
+        return (yield from reading(params.program, found, at))
 
 
 def shipped_adapter(kind: str) -> ShippedRecipe:

@@ -29,6 +29,7 @@ def addr(n: int) -> Address:
 
 CHEF, OTHER, A, B, C, SHARE = (addr(n) for n in range(1, 7))
 POOL = {"name": "pool", "on": "chef", "count": "length()(uint256)", "item": "info(uint256)(address token, uint256 sum)"}
+KEPT = {**POOL, "keep": True}
 HELD = {"token": "pool.token", "owner": "chef"}
 
 
@@ -142,14 +143,9 @@ def test_a_step_that_leads_to_no_holding_is_a_problem() -> None:
     assert problems(recipe([POOL, step("x", get="a()(address)")])) == {("steps", 1): "'x' leads to no holding"}
 
 
-@pytest.mark.parametrize("keep", [True, None])
-def test_an_amount_is_never_a_kept_answer(keep: bool | None) -> None:
-    values = recipe([{**POOL, "keep": keep}], [{"token": "pool.token", "amount": "pool.sum"}])
-    if keep:
-        assert "not read at its block" in problems(values)["holdings", 0, "amount"]
-    else:
-        world = Contracts({CHEF: {"length": 1, "info": by_index([(A, 9)])}})
-        assert find_all(values, world) == []
+def test_an_amount_is_never_a_kept_answer() -> None:
+    values = recipe([KEPT], [{"token": "pool.token", "amount": "pool.sum"}])
+    assert "not read at its block" in problems(values)["holdings", 0, "amount"]
 
 
 def test_an_amount_of_an_event_is_no_amount_at_a_block() -> None:
@@ -172,25 +168,74 @@ def test_names_with_sources_of_different_kinds_cannot_be_combined() -> None:
     assert "build both on one name" in told["holdings", 0]
 
 
+def test_a_value_that_only_some_sources_have_cannot_be_used_beside_all() -> None:
+    steps = [
+        step("one", list="one()(address[])"),
+        step("two", list="two()(address[])"),
+        {"name": "vault", "same_as": "one"},
+        {"name": "vault", "same_as": "two"},
+        step("asset", get="asset()(address)", on="vault"),
+    ]
+    told = problems(recipe(steps, [{"token": "asset", "owner": "one"}]))
+    assert "'asset' and 'one' have sources of different kinds" in told["holdings", 0]
+
+
+def test_a_source_that_comes_after_the_use_of_its_name_is_a_problem() -> None:
+    steps = [
+        step("vault", list="one()(address[])"),
+        step("asset", get="asset()(address)", on="vault"),
+        step("vault", list="two()(address[])"),
+    ]
+    told = problems(recipe(steps, [{"token": "asset", "owner": "vault"}]))
+    assert told == {("steps", 2, "name"): "'vault' is used already: all its sources stand before that"}
+
+
+def test_sources_of_sources_are_bounded() -> None:
+    steps = [step("a0", list="l()(address[])")]
+    for i in range(8):
+        steps += [step(f"{way}{i}", get="g()(address)") for way in ("one", "two")]
+        steps += [step(f"a{i + 1}", get="h()(address)", on=f"a{i}", given=[f"{way}{i}"]) for way in ("one", "two")]
+    told = problems(recipe(steps, [{"token": "a8", "owner": "chef"}]))
+    assert all("in more than 64 ways" in sentence for sentence in told.values())
+
+
 # how answers become holdings
 
 
-def test_items_by_index_are_asked_once_and_the_count_at_every_block() -> None:
+def test_kept_items_are_asked_once_and_their_count_at_every_block() -> None:
     table = {CHEF: {"length": 2, "info": by_index([(A, 1), (B, 2)])}, A: token(10), B: token(20)}
-    found = find_all(recipe(), Contracts(table))
+    found = find_all(recipe([KEPT]), Contracts(table))
     world = Contracts(table)
-    assert amounts(read(recipe(), world, found)) == {(A, CHEF): 10, (B, CHEF): 20}
+    assert amounts(read(recipe([KEPT]), world, found)) == {(A, CHEF): 10, (B, CHEF): 20}
     assert [ask.function.name for ask in world.asked if isinstance(ask, Call)] == ["length", "balanceOf", "balanceOf"]
 
 
 def test_an_item_that_discovery_missed_is_asked_when_it_is_read() -> None:
     table = {CHEF: {"length": 2, "info": by_index([(A, 1), (B, 2)])}, A: token(10), B: token(20)}
-    assert amounts(read(recipe(), table)) == {(A, CHEF): 10, (B, CHEF): 20}
+    assert amounts(read(recipe([KEPT]), table)) == {(A, CHEF): 10, (B, CHEF): 20}
+
+
+def test_a_list_that_fills_its_gaps_is_read_as_it_stands() -> None:
+    """Its last item moved to where another one was taken out: nothing of the old order is remembered."""
+    before = {CHEF: {"length": 3, "info": by_index([(A, 1), (B, 2), (C, 3)])}}
+    assert find_all(recipe(), Contracts(before)) == []
+    after = {CHEF: {"length": 2, "info": by_index([(C, 3), (B, 2)])}, B: token(20), C: token(30)}
+    assert amounts(read(recipe(), after)) == {(C, CHEF): 30, (B, CHEF): 20}
+
+
+def test_what_is_kept_may_build_on_what_is_not() -> None:
+    steps = [step("pair", list="pairs()(address[])"), step("one", on="pair", get="token0()(address)", keep=True)]
+    values = recipe(steps, [{"token": "one", "owner": "pair"}])
+    table = {CHEF: {"pairs": (A,)}, A: {"token0": C}, C: token(8)}
+    found = find_all(values, Contracts(table))
+    world = Contracts(table)
+    assert amounts(read(values, world, found)) == {(C, A): 8}
+    assert [ask.function.name for ask in world.asked if isinstance(ask, Call)] == ["pairs", "balanceOf"]
 
 
 def test_a_step_with_other_parts_does_not_take_what_was_kept_for_another() -> None:
     table = {CHEF: {"length": 1, "info": by_index([(A, B)])}, A: token(1), B: token(2)}
-    wide = {**POOL, "item": "info(uint256)(address token, address other)"}
+    wide = {**KEPT, "item": "info(uint256)(address token, address other)"}
     found = find_all(recipe([wide]), Contracts(table))
     other = recipe([wide], [{"token": "pool.other", "owner": "chef"}])
     assert amounts(read(other, table, found)) == {(B, CHEF): 2}
@@ -233,7 +278,7 @@ def test_a_list_belongs_to_the_contract_that_answered_it() -> None:
 
 def test_amounts_of_one_token_add_up_and_the_same_answer_is_counted_once() -> None:
     """Positions 0 and 1 are two amounts, though equal; a vault that is listed twice is one."""
-    sums = recipe([{**POOL, "keep": False}], [{"token": "pool.token", "amount": "pool.sum"}])
+    sums = recipe(holdings=[{"token": "pool.token", "amount": "pool.sum"}])
     assert amounts(read(sums, {CHEF: {"length": 2, "info": by_index([(A, 9), (A, 9)])}})) == {(A, CHEF): 18}
     steps = [step("vault", list="vaults()(address[])"), step("total", get="total()(uint256)", on="vault")]
     listed = recipe(steps, [{"token": "chef", "amount": "total"}])
@@ -241,7 +286,7 @@ def test_amounts_of_one_token_add_up_and_the_same_answer_is_counted_once() -> No
 
 
 def test_one_amount_that_fails_holds_the_sum() -> None:
-    sums = recipe([{**POOL, "keep": False}], [{"token": "chef", "amount": "pool.sum"}])
+    sums = recipe(holdings=[{"token": "chef", "amount": "pool.sum"}])
     infos = by_index([(A, 9), Failed(Status.HELD, "reverted")])
     (holding,) = read(sums, {CHEF: {"length": 2, "info": infos}})
     assert (holding.token, holding.amount, holding.status) == (CHEF, None, Status.HELD)
@@ -486,3 +531,50 @@ def test_parameters_are_told_again_as_they_were_given() -> None:
     values = recipe(exclude=[B])
     again = parse_params("recipe", values).model_dump(mode="json", exclude_defaults=True)
     assert parse_params("recipe", again).model_dump(mode="json", exclude_defaults=True) == again
+
+
+WORDS = [
+    "chef",
+    "pool",
+    "pool.token",
+    "pool.0.0",
+    "native",
+    "",
+    ".",
+    "a b",
+    "0x12",
+    "²",
+    CHEF,
+    True,
+    -1,
+    2**300,
+    None,
+    [],
+]
+SIGNATURES = [
+    "length()(uint256)",
+    "info(uint256)(address token)",
+    "l()((address a)[])",
+    "E(address indexed a)",
+    "f(",
+    5,
+]
+steps_of_words = st.fixed_dictionaries(
+    {"name": st.sampled_from(WORDS)},
+    optional={
+        **dict.fromkeys(("on", "same_as", "keep"), st.sampled_from(WORDS)),
+        **dict.fromkeys(("get", "list", "count", "item", "event"), st.sampled_from(SIGNATURES)),
+        "args": st.lists(st.sampled_from(WORDS), max_size=2),
+        "where": st.dictionaries(st.sampled_from(["", "token", "x"]), st.sampled_from(WORDS), max_size=1),
+        "given": st.lists(st.sampled_from(WORDS), max_size=1),
+    },
+)
+holdings_of_words = st.dictionaries(
+    st.sampled_from(["token", "owner", "amount", "receipt", "own", "bucket"]), st.sampled_from(WORDS), max_size=4
+)
+
+
+@given(st.lists(steps_of_words, max_size=3), st.lists(holdings_of_words, max_size=2))
+def test_no_recipe_of_any_words_breaks_its_check(steps: list[Any], holdings: list[Any]) -> None:
+    with suppress(ParamErrors):
+        assert parse_params("recipe", recipe([POOL, *steps], [HELD, *holdings]))

@@ -32,7 +32,7 @@ def test_check_notes_the_contract_and_both_deployments(tvl: Tvl, folder: Path) -
     findings = json.loads(tvl("check", "--json").stdout)["findings"]
     (found,) = [one for one in findings if one["what"] == "ethereum counted twice"]
     assert found["level"] == "note"
-    assert found["text"] == f"escrow@ethereum and vaults@ethereum both count what {VAULT} holds"
+    assert found["text"] == f"escrow@ethereum and vaults@ethereum count what {VAULT} holds"
 
 
 def test_check_says_nothing_where_nothing_is_shared(tvl: Tvl, folder: Path) -> None:
@@ -45,9 +45,5 @@ def test_the_daemon_warns_as_it_starts(folder: Path) -> None:
     config = write_config(folder, CONFIG + PROTOCOLS)
     said = tvl_until("counted twice", config, "run", "--log-format", "json").stderr
     line = next(json.loads(text) for text in said.splitlines() if "counted twice" in text)
-    assert (line["level"], line["contract"], line["first"], line["second"]) == (
-        "warning",
-        VAULT,
-        "escrow@ethereum",
-        "vaults@ethereum",
-    )
+    assert (line["level"], line["contract"]) == ("warning", VAULT)
+    assert line["deployments"] == "escrow@ethereum, vaults@ethereum"

@@ -16,6 +16,10 @@ from indexer.config.schema import PRICED, Settings
 from indexer.errors import clean
 
 FOLDER = Path(__file__).parents[3] / "indexer" / "config" / "catalog" / "protocols"
+FOUND_BY_LOGS = (
+    *("uniswap_v3", "uniswap_v4", "balancer_v1", "balancer_v2", "balancer_v3"),
+    *("morpho_blue", "pendle", "eigenlayer", "gmx_v2", "yearn_v3"),
+)
 FILES = sorted(FOLDER.glob("*.toml"))
 
 
@@ -65,11 +69,18 @@ def block(row: Shipped) -> int:
     return int(row.table().get("first_block", 0))
 
 
-def test_a_kind_that_finds_pools_by_logs_has_its_first_block() -> None:
-    logs = [row for row in shipped() if row.kind == "uniswap_v3" and "factory" in row.table()]
-    assert len(logs) > 250
+def test_what_is_found_by_logs_has_its_first_block() -> None:
+    logs = [row for row in shipped() if _is_found_by_logs(row)]
+    assert len(logs) > 700
     # Optimism's factory stood before its first block, in the state that the chain began with
     assert [row.key for row in logs if not row.first_block] == ["uniswap-v3@optimism"]
+
+
+def _is_found_by_logs(row: Shipped) -> bool:
+    table = row.table()
+    if row.kind == "recipe":
+        return any("event" in step for step in table["steps"])
+    return row.kind in FOUND_BY_LOGS or "morpho_factories" in table
 
 
 def test_names_of_strangers_are_short_and_plain() -> None:

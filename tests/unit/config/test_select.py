@@ -8,7 +8,7 @@ import pytest
 
 from indexer.config.protocols import shipped
 from indexer.config.schema import BITCOIN
-from indexer.errors import ConfigError
+from indexer.errors import ConfigError, UnknownName
 from indexer.model import NATIVE
 from indexer.run.program import Program, load_program
 
@@ -103,6 +103,16 @@ except = ["sushiswop"]
 def test_a_protocol_on_none_of_the_chains_is_an_error_that_names_its_chains(tmp_path: Path) -> None:
     (line,) = told(tmp_path, '[select]\nprotocols = ["1bch"]\n')
     assert line.endswith("'1bch' is on smartbch, of which none is in use here")
+
+
+def test_a_protocol_of_the_catalog_that_is_not_taken_is_answered_with_how_to_take_it(tmp_path: Path) -> None:
+    found = program(tmp_path, '[select]\nprotocols = ["aave-v3"]\n')
+    with pytest.raises(UnknownName, match="did you mean 'aave-v3'") as near:
+        found.select(["aave-v33"])
+    assert "[select]" not in near.value.next_step
+    with pytest.raises(UnknownName, match="no protocol 'lido' in the configuration; there are: aave-v3") as told:
+        found.select(["aave-v3", "lido"])
+    assert told.value.next_step.startswith('The catalog has it: `protocols = ["lido"]` under [select]')
 
 
 def test_an_unknown_key_and_a_word_in_place_of_a_list_are_errors(tmp_path: Path) -> None:

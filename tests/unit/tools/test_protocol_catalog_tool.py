@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from indexer.adapters.registry import parse_params
 from tools import protocol_catalog
-from tools.protocol_catalog import Result, build, files, toml_of
+from tools.protocol_catalog import Result, build, files
 from tools.protocol_coverage import PAGE, page, report
 from tools.protocol_kinds import readings
 from tools.protocol_rows import SOURCE, LeftOut, Row, read_rows
+from tools.protocol_text import toml_of
 
 A, B, C, D = ("0x" + digit * 40 for digit in "abcd")
 GAS = "0x" + "e" * 40
@@ -184,6 +186,19 @@ def test_a_kind_of_the_registry_is_one_of_ours(kind: str, params: dict[str, Any]
 def test_a_row_that_cannot_be_read_as_it_was_meant_is_left_out_with_the_reason(one: Row, reason: str) -> None:
     with pytest.raises(LeftOut, match=reason):
         readings(one)
+
+
+def test_a_fork_of_compound_with_other_names_is_a_recipe_of_the_same_steps() -> None:
+    abis = {"getAllMarkets": "address[]:allMarkets", "totalBorrows": "uint256:totalBorrow"}
+    kind, params = reading("compound_v2", {"comptroller": A, "abis": abis}, "borrowed")
+    assert kind == "recipe"
+    assert [step.get("list") or step.get("get") for step in params["steps"]] == [
+        "allMarkets()(address[])",
+        "underlying()(address)",
+        "totalBorrow()(uint256)",
+    ]
+    assert [holding.get("bucket") for holding in params["holdings"]] == [None, "borrowed"]
+    assert parse_params(kind, params)
 
 
 def test_a_curators_vaults_are_those_of_the_factories_on_the_chain() -> None:

@@ -14,7 +14,7 @@ from indexer.errors import ConfigError
 from indexer.model import Grade, Status
 from indexer.valuation.books import Book
 from indexer.valuation.history import Path, weighted_mean, weighted_median
-from indexer.valuation.quality import WORSE, added, median_of
+from indexer.valuation.quality import WORSE
 from indexer.valuation.rules import NAMES, RULES
 from indexer.valuation.verdicts import QualitySettings
 from tests.unit.valuation.stocks import USD, block, book, quote
@@ -348,16 +348,8 @@ def test_mean_and_median_lie_between_low_and_high(path: Path) -> None:
     assert median in levels
 
 
-@given(PATHS, PATHS)
-def test_paths_are_added_where_both_are_known(one: Path, other: Path) -> None:
-    one, other = sorted(one), sorted(other)
-    for time, level in added([one, other]):
-        assert level == sum([[v for t, v in steps if t <= time][-1] for steps in (one, other)])
-
-
 def test_a_visit_of_a_minute_moves_neither_mean_nor_median_of_a_day() -> None:
     steps = [(0, 100), (43_200, 1_000_000), (43_212, 100)]
     assert weighted_median(steps, 0, 86_400) == 100
     assert weighted_mean(steps, 0, 86_400) == 100 + Fraction(999_900 * 12, 86_400)
-    assert median_of([steps, [(0, 7)]], 86_400, 86_400) == 107
     assert weighted_median(steps, 90_000, 90_000) is None

@@ -83,3 +83,16 @@ def test_a_protocol_of_which_nothing_is_deployed_yet_is_not_applicable() -> None
     lines = valued(Holding(TOKEN, None, VAULT, status=Status.NOT_APPLICABLE, reason="before its block"), None)
     assert judge(lines)[0] is Status.NOT_APPLICABLE
     assert judge([]) == (Status.OK, "")
+
+
+def test_a_token_that_answers_to_nobody_and_has_no_route_holds_no_snapshot_back() -> None:
+    lines = valued(Holding(TOKEN, None, VAULT, status=Status.HELD, reason="reverted"), None)
+    assert (lines[0].usd, lines[0].status) == (None, Status.UNPRICED)
+    assert "reverted" in lines[0].reason
+    assert judge(lines) == (Status.OK, "")
+    assert totals(lines)[Bucket.BASE].left_out == 1
+
+
+def test_a_contract_whose_token_cannot_be_had_holds_its_snapshot_though_no_route_is_known() -> None:
+    lines = valued(Holding(TOKEN, None, TOKEN, status=Status.HELD, reason="reverted"), None)
+    assert judge(lines)[0] is Status.HELD
