@@ -154,13 +154,14 @@ class ChainDaemon:
         started, http, later = perf_counter(), self.live.pool.stats.http, dict[str, list[Found]]()
         if self.books:
             await self._patiently(self.books.catch_up)
+        for_logs = self.live.pool.stats.http - http
         keep = partial(_collect, later) if ancestor else self._keep_found
         taken = await self._patiently(lambda: self._take(at, due, keep))
         self.auditor.note(at)
         commit = taken.commit(self._progress(heads, ancestor), later)
         if self.books:
             commit = self.books.commit(commit, taken)
-        requests, traffic = self.live.pool.stats.http - http, dict(self.live.pool.stats.requests)
+        requests, traffic = for_logs + taken.requests, dict(self.live.pool.stats.requests)
         await self._commit(replace(commit, requests=requests, calls=taken.calls, traffic=traffic))
         self.known.learn(taken)
         log_snapshots(self.log, taken, perf_counter() - started, requests)

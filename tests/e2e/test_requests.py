@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def configured(setting: Setting, url: str, more: str = "", *, by_logs: bool = Fa
         text = "[[protocols]]".join([head, *(p for p in protocols if by_logs or "uniswap_v3" not in p)])
         return f"{text.replace('block_time_s = 1', f'block_time_s = 1{chr(10)}{chain}')}\n{more}"
 
-    return setting.configure(url=url, change=change)
+    return replace(setting, chain="ledger = false").configure(url=url, change=change)
 
 
 def many(setting: Setting, owners: int) -> str:
