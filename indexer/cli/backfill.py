@@ -67,7 +67,11 @@ class Summary:
 @click.option("--to", "end", type=MomentType(), default=LATEST, metavar="WHEN", help="Default: the last final block.")
 @click.option("--every", type=CadenceType(), default=DAILY, metavar="STEP", help="Blocks, or 1h, 1d. Default: 1d.")
 @click.option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, help="Blocks read at a time.")
-@click.option("--dry", is_flag=True, help="Read one block, tell what all would cost, and store no snapshot.")
+@click.option(
+    "--dry",
+    is_flag=True,
+    help="Read a few points and one range of logs, tell what all would cost, and store no snapshot.",
+)
 @click.pass_obj
 def backfill(
     options: Options,

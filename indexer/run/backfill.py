@@ -19,7 +19,8 @@ from indexer.config.types import Cadence
 from indexer.errors import ChainUnavailable, WrongFork
 from indexer.model import BlockRef, Found, Status
 from indexer.reads.batch import Counted
-from indexer.run.by_logs import Costs, fill_ranges, range_blocks, ranges, timed_requests
+from indexer.run.by_logs import fill_ranges, range_blocks, ranges
+from indexer.run.costs import attempt
 from indexer.run.grid import Span, block_at, coarse_first, points
 from indexer.run.live import LiveChain
 from indexer.run.patience import patiently
@@ -29,9 +30,6 @@ from indexer.run.snapshot import Known, Taken, take
 from indexer.store.base import Commit, Store
 
 T = TypeVar("T")
-
-FEWEST_POINTS = 8
-"""For fewer, nothing is gained by logs."""
 
 GIVE_UP_AFTER_S = 600
 """How long one point is tried before the backfill stops with an error; what was done stays done."""
@@ -51,61 +49,47 @@ class Job:
         """The points that the span asks for."""
         return points(self.cadence, self.span)
 
+    @property
+    def by_blocks(self) -> bool:
+        """Whether the points are numbers of blocks, and there are any."""
+        return bool(self.cadence.blocks and self.grid)
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """What a job would cost: `points` blocks to read at most, each about `calls` calls in `requests` requests.
 
-    `by_logs` is what all of it costs in requests where it is filled by logs; None where it cannot be.
+    `by_logs` is what all of it costs in requests where it is filled by logs; None where it cannot be, or cannot pay.
+    `mode` is the way that a backfill goes: "reads" or "logs".
     """
 
     points: int
     calls: int
     requests: int
     by_logs: int | None = None
-
-    @property
-    def mode(self) -> str:
-        """The way that takes fewer requests, which a backfill goes."""
-        return "reads" if self.by_logs is None or self.by_logs >= self.points * self.requests else "logs"
+    mode: str = "reads"
 
     @property
     def total_requests(self) -> int:
         """Of the way that is gone."""
-        reads = self.points * self.requests
-        return reads if self.by_logs is None else min(self.by_logs, reads)
+        return self.by_logs if self.mode == "logs" and self.by_logs is not None else self.points * self.requests
 
 
 async def estimate(job: Job, store: Store | None) -> Estimate:
-    """Read three points, store nothing, and say what the whole would cost; look-ups of blocks are counted too.
+    """Read three points, and a range by logs where that may pay; store nothing, and say what the whole would cost.
 
-    The last point is read first, for what has to be found but once; the cost is that of the first and the middle one.
-    Blocks already stored are left out of the count where the grid is of block numbers.
+    The last point is read first, for what has to be found but once; the cost is that of the first and the middle one,
+    with the look-ups of their blocks. Blocks already stored are left out where the grid is of block numbers.
     """
     known = await Known.load(store, job.live.program) if store else Known()
     costs = [await _cost(job, point, known) for point in _samples(job.grid)] or [(0, 0)]
     typical = costs[1:] or costs
     calls, requests = (-(-sum(cost) // len(typical)) for cost in zip(*typical, strict=True))
-    measure = await measured(job, known)
-    by_logs = measure.by_logs(job.live, job.grid) if measure else None
-    return Estimate(await _count_missing(job, store), calls, requests, by_logs)
-
-
-async def measured(job: Job, known: Known) -> Costs | None:
-    """What a point costs by reads, and what is left of it when logs are believed; None where logs cannot be used.
-
-    Reads the first point once, and stores nothing.
-    """
-    ledger = job.live.ledger()
-    if ledger is None or not job.cadence.blocks or len(job.grid) < FEWEST_POINTS:
-        return None
-    at, before = await job.live.clock.block(job.grid[0]), job.live.pool.stats.http
-    if at is None:
-        return None
-    due = [d for d in job.deployments if d.first_block <= at.number]
-    await take(job.live.program, ledger, at, due, known, clock=job.live.clock)
-    read = job.live.pool.stats.http - before
-    return Costs(read, timed_requests(ledger, read))
+    reader = _Reader(job, known, await _all_done(job, store) if store else {})
+    trial = await attempt(reader, job.grid) if job.by_blocks else None
+    missing = sum(bool(reader.due(number)) for number in job.grid) if job.by_blocks else len(job.grid)
+    by_logs = requests + trial.by_logs if trial and trial.by_logs else None
+    return Estimate(missing, calls, requests, by_logs, "logs" if trial and trial.pays else "reads")
 
 
 def _samples(grid: range) -> list[int]:
@@ -124,13 +108,6 @@ async def _cost(job: Job, point: int, known: Known) -> tuple[int, int]:
     return taken.calls, job.live.pool.stats.http - before
 
 
-async def _count_missing(job: Job, store: Store | None) -> int:
-    if store is None or not job.cadence.blocks:
-        return len(job.grid)
-    present = [await _done(store, d, job.span) for d in job.deployments]
-    return sum(any(number not in done for done in present) for number in job.grid)
-
-
 async def backfill(job: Job, store: Store, log: FilteringBoundLogger, workers: int = 4) -> AsyncIterator[Taken | None]:
     """Fill the job's span. Yields once a point: what was taken, or None where all was there already.
 
@@ -139,19 +116,24 @@ async def backfill(job: Job, store: Store, log: FilteringBoundLogger, workers: i
     """
     await store.register([deployment.row() for deployment in job.deployments])
     known = await Known.load(store, job.live.program)
-    filler = _Filler(job, store, log, known, {d.key: await _done(store, d, job.span) for d in job.deployments})
+    filler = _Filler(job, known, await _all_done(job, store), store, log)
     order = coarse_first(job.grid)
     for point in order:
         yield await filler.fill(point)
         break
-    costs = await filler.patiently(lambda: measured(job, known))
-    if costs and costs.by_logs(job.live, job.grid) < costs.by_reads(job.grid):
-        filled = fill_ranges(filler, ranges(job.grid, range_blocks(job.live)), job.grid[-1], workers)
+    trial = await attempt(filler, job.grid) if job.by_blocks else None
+    if trial and trial.pays:
+        order_by_logs = ranges(job.grid, range_blocks(job.live))
+        filled = fill_ranges(filler, order_by_logs, job.grid[-1], workers, trial.folded)
     else:
         filled = _in_parallel(filler, order, workers)
     async with aclosing(filled) as points:
         async for taken in points:
             yield taken
+
+
+async def _all_done(job: Job, store: Store) -> dict[str, set[int]]:
+    return {deployment.key: await _done(store, deployment, job.span) for deployment in job.deployments}
 
 
 async def _done(store: Store, deployment: Deployment, span: Span) -> set[int]:
@@ -179,27 +161,48 @@ async def _in_parallel(filler: _Filler, order: Iterator[int], workers: int) -> A
 
 
 @dataclass(slots=True)
-class _Filler:
-    """Reads and commits single points."""
+class _Reader:
+    """Reads single points, and stores nothing. `done`: the blocks that each deployment does not lack."""
 
     job: Job
-    store: Store
-    log: FilteringBoundLogger
     known: Known
-    done: dict[str, set[int]]
+    done: Mapping[str, set[int]]
 
     @property
     def live(self) -> LiveChain:
         """The chain that is read."""
         return self.job.live
 
+    def due(self, number: int) -> list[Deployment]:
+        """The deployments that lack this block."""
+        return [d for d in self.job.deployments if number >= d.first_block and number not in self.done.get(d.key, ())]
+
+    async def patiently(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Do it once."""
+        return await act()
+
+    async def take(self, source: Counted, at: BlockRef, due: Sequence[Deployment]) -> Taken:
+        """Read these deployments at a final block. Endpoints that see it on a fork do not agree: ChainUnavailable."""
+        live = self.live
+        try:
+            return await take(live.program, source, at, due, self.known, clock=live.clock, keep=self._keep_found)
+        except WrongFork as error:
+            raise ChainUnavailable(f"endpoints do not agree on a final block: {error}", block=at.number) from error
+
+    async def _keep_found(self, found: Mapping[str, Sequence[Found]]) -> None:
+        """Nothing is stored of a discovery that is not finished."""
+
+
+@dataclass(slots=True)
+class _Filler(_Reader):
+    """Reads and commits single points."""
+
+    store: Store
+    log: FilteringBoundLogger
+
     async def patiently(self, act: Callable[[], Awaitable[T]]) -> T:
         """Do it, for ten minutes at most."""
         return await patiently(act, self.log, give_up_after_s=GIVE_UP_AFTER_S)
-
-    def due(self, number: int) -> list[Deployment]:
-        """The deployments that lack this block."""
-        return [d for d in self.job.deployments if number >= d.first_block and number not in self.done[d.key]]
 
     def finished(self, taken: Taken) -> None:
         """What is committed need not be read again."""
@@ -224,14 +227,6 @@ class _Filler:
         self.finished(taken)
         log_snapshots(self.log, taken, perf_counter() - started)
         return taken
-
-    async def take(self, source: Counted, at: BlockRef, due: Sequence[Deployment]) -> Taken:
-        """Read these deployments at a final block. Endpoints that see it on a fork do not agree: ChainUnavailable."""
-        live = self.live
-        try:
-            return await take(live.program, source, at, due, self.known, clock=live.clock, keep=self._keep_found)
-        except WrongFork as error:
-            raise ChainUnavailable(f"endpoints do not agree on a final block: {error}", block=at.number) from error
 
     async def _keep_found(self, found: Mapping[str, Sequence[Found]]) -> None:
         await self.store.commit(Commit(self.job.live.program.name, found=found))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from typing import Protocol, TypeVar
@@ -33,60 +33,50 @@ T = TypeVar("T")
 
 RANGE_BLOCKS = 512
 HEADERS_A_REQUEST = 128
-LOG_REQUESTS = 4
 POINTS_A_COMMIT = 16
 """Few enough to keep in memory, enough for one transaction to be worth it."""
 
 
-class Filling(Protocol):
-    """What a backfill knows of its work."""
+class Reading(Protocol):
+    """What reads a chain's past, and knows which of it is wanted."""
 
     @property
     def live(self) -> LiveChain: ...
 
-    @property
-    def store(self) -> Store: ...
-
     def due(self, number: int) -> Sequence[Deployment]:
         """The deployments that lack this block."""
-
-    def finished(self, taken: Taken) -> None:
-        """What is committed need not be read again."""
 
     async def take(self, source: Counted, at: BlockRef, due: Sequence[Deployment]) -> Taken:
         """Read these deployments at a final block."""
 
     async def patiently(self, act: Callable[[], Awaitable[T]]) -> T:
-        """Do it, waiting for endpoints that are away."""
+        """Do it, waiting for endpoints that are away where that is wanted."""
+
+
+class Filling(Reading, Protocol):
+    """What also stores it."""
+
+    @property
+    def store(self) -> Store: ...
+
+    def finished(self, taken: Taken) -> None:
+        """What is committed need not be read again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
-    """HTTP requests of one whole reading, and of one in which only what must be timed is read."""
+class Folded:
+    """All blocks of a range, a ledger that is believed where both ends bear it out, and what moved between them."""
 
-    read: int
-    timed: int
-
-    def by_reads(self, grid: range) -> int:
-        """Of all points of a grid of blocks, each with its header."""
-        return len(grid) * (self.read + 1)
-
-    def by_logs(self, live: LiveChain, grid: range) -> int:
-        """Of the same points, with all blocks between them."""
-        blocks = len(grid) * grid.step
-        count = -(-blocks // range_blocks(live))
-        return count * (2 * self.read + LOG_REQUESTS) + -(-blocks // HEADERS_A_REQUEST) + len(grid) * self.timed
+    ledger: Ledger
+    blocks: Mapping[int, BlockRef]
+    flowing: Flowing
+    flows: Mapping[str, list[Flow]]
 
 
 def range_blocks(live: LiveChain) -> int:
     """Blocks of a range: enough for interest to show between its ends."""
     settings = live.program.settings
     return max(RANGE_BLOCKS, int(settings.ledger_proof_s / settings.block_time_s) + 2)
-
-
-def timed_requests(ledger: Ledger, read: int) -> int:
-    """Requests that a point costs though all is proven, after everything was asked once."""
-    return min(read, 1 if len(ledger.book.tracks) < sum(ledger.ways.values()) else 0)
 
 
 def ranges(grid: range, length: int) -> Iterator[range]:
@@ -97,18 +87,18 @@ def ranges(grid: range, length: int) -> Iterator[range]:
 
 
 async def fill_ranges(
-    work: Filling, order: Iterator[range], told: int, workers: int
+    work: Filling, order: Iterator[range], told: int, workers: int, folded: dict[range, Folded]
 ) -> AsyncGenerator[Taken | None, None]:
     """Several ranges at a time, each point as soon as it is committed, but for the one that is `told` already.
 
-    None is left running when one fails.
+    Ranges that were `folded` before are gone on with. None is left running when one fails.
     """
     done: asyncio.Queue[Taken | BaseException | None] = asyncio.Queue(maxsize=2 * POINTS_A_COMMIT)
     end = StopAsyncIteration()
 
     async def one_after_another() -> None:
         for numbers in order:
-            async with aclosing(_Range(work, numbers, told).fill()) as filled:
+            async with aclosing(_Range(work, numbers, told, folded.pop(numbers, None)).fill()) as filled:
                 async for taken in filled:
                     await done.put(taken)
 
@@ -140,8 +130,7 @@ class _Range:
     work: Filling
     numbers: range
     told: int
-    flowing: Flowing = field(default_factory=Flowing)
-    blocks: dict[int, BlockRef] = field(default_factory=dict)
+    folded: Folded | None = None
 
     async def fill(self) -> AsyncGenerator[Taken | None, None]:
         """Each point once: what was taken, or None where all was there already."""
@@ -150,47 +139,19 @@ class _Range:
             yield None
         if not missing:
             return
-        ledger, flows = await self._folded(max(self.numbers[0] - self.numbers.step, 0), self.numbers[-1])
-        waiting: list[Taken] = []
+        folded = self.folded or await fold(self.work, self.numbers)
+        flows, waiting = folded.flows, list[Taken]()
         for number in missing:
-            waiting.append(await self._take(ledger, number))
+            waiting.append(await take_from(self.work, folded, number))
             end = self.numbers[-1] if number == missing[-1] else number
             if len(waiting) == POINTS_A_COMMIT or end == self.numbers[-1]:
-                covered = self.flowing.covered(ledger) if end == self.numbers[-1] else {}
+                covered = folded.flowing.covered(folded.ledger) if end == self.numbers[-1] else {}
                 upto = {key: [flow for flow in some if flow.at.number <= end] for key, some in flows.items()}
                 await self._commit(waiting, replace(self._progress(), flows=upto, covered=covered))
                 flows = {key: some[len(upto[key]) :] for key, some in flows.items()}
                 for taken in waiting:
                     yield taken
                 waiting = []
-
-    async def _folded(self, first: int, last: int) -> tuple[Ledger, Mapping[str, list[Flow]]]:
-        """A ledger that knows every block of the range, believed where both ends bear it out."""
-        live = self.work.live
-        ledger = live.ledger()
-        assert ledger is not None, "a backfill by logs needs a ledger"
-        await self._read_headers(first, last)
-        seed, *rest = self.blocks.values()
-        ledger.kept = len(self.blocks)
-        here = [d for d in live.program.deployments if d.first_block <= seed.number and d in self._wanted()]
-        taken = await self.work.patiently(lambda: self.work.take(ledger, seed, here))
-        self.flowing.learn(taken.snapshots, ledger)
-        moved = [await self.work.patiently(partial(_follow, ledger, part)) for part in _parts(rest)]
-        await self.work.patiently(lambda: _final(prove(ledger, self.blocks[last])))
-        return ledger, self.flowing.flows(chain.from_iterable(moved))
-
-    def _wanted(self) -> list[Deployment]:
-        return list(dict.fromkeys(d for number in self.numbers for d in self.work.due(number)))
-
-    async def _read_headers(self, first: int, last: int) -> None:
-        for start in range(first, last + 1, HEADERS_A_REQUEST):
-            numbers = range(start, min(start + HEADERS_A_REQUEST, last + 1))
-            found = await self.work.patiently(lambda numbers=numbers: headers(self.work.live.pool, numbers))  # type: ignore[misc]
-            self.blocks.update((block.number, block) for block in found)
-
-    async def _take(self, ledger: Ledger, number: int) -> Taken:
-        work, at = self.work, self.blocks[number]
-        return await work.patiently(lambda: work.take(ledger, at, work.due(number)))
 
     async def _commit(self, some: Sequence[Taken], commit: Commit) -> None:
         """Several points in one transaction."""
@@ -203,6 +164,36 @@ class _Range:
 
     def _progress(self) -> Commit:
         return Commit(self.work.live.program.name, final=True)
+
+
+async def fold(work: Reading, numbers: range) -> Folded:
+    """Read a range's ends and the logs between them, from the point before it on."""
+    ledger, flowing = work.live.ledger(), Flowing()
+    assert ledger is not None, "a backfill by logs needs a ledger"
+    blocks = await _read_headers(work, max(numbers[0] - numbers.step, 0), numbers[-1])
+    seed, *rest = blocks.values()
+    ledger.kept = len(blocks)
+    wanted = dict.fromkeys(d for number in numbers for d in work.due(number))
+    here = [d for d in work.live.program.deployments if d.first_block <= seed.number and d in wanted]
+    taken = await work.patiently(lambda: work.take(ledger, seed, here))
+    flowing.learn(taken.snapshots, ledger)
+    moved = [await work.patiently(partial(_follow, ledger, part)) for part in _parts(rest)]
+    await work.patiently(lambda: _final(prove(ledger, blocks[numbers[-1]])))
+    return Folded(ledger, blocks, flowing, flowing.flows(chain.from_iterable(moved)))
+
+
+async def take_from(work: Reading, folded: Folded, number: int) -> Taken:
+    """What lacks a point, from logs where they are believed."""
+    return await work.patiently(lambda: work.take(folded.ledger, folded.blocks[number], work.due(number)))
+
+
+async def _read_headers(work: Reading, first: int, last: int) -> dict[int, BlockRef]:
+    blocks: dict[int, BlockRef] = {}
+    for start in range(first, last + 1, HEADERS_A_REQUEST):
+        numbers = range(start, min(start + HEADERS_A_REQUEST, last + 1))
+        found = await work.patiently(partial(headers, work.live.pool, numbers))
+        blocks.update((block.number, block) for block in found)
+    return blocks
 
 
 def _parts(blocks: Sequence[BlockRef]) -> Iterator[Sequence[BlockRef]]:
