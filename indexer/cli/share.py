@@ -23,6 +23,7 @@ from indexer.cli.text import iso, usd
 from indexer.cli.when import Moment, MomentType, refuse_backwards
 from indexer.cli.why import percent, ratio_json
 from indexer.config.types import parse_address
+from indexer.errors import UnknownName
 from indexer.model import Address, Bucket, Line, Snapshot
 from indexer.run.changes import whole
 from indexer.store.base import DeploymentRow, Store
@@ -124,6 +125,8 @@ async def _field(
         newest = await newest_of(store, rows) or 0
         found = {row.key: await _snapshot(store, row, at, newest) for row in rows}
         there = [row for row in rows if found[row.key]]
+        if not there:
+            raise UnknownName(f"nothing is stored of {at.text}", hint="`tvl status` tells what is stored.")
         openings, flowed = await _flows(store, there, start, at) if start and there else ({}, {})
     snapshots: dict[str, list[Snapshot]] = defaultdict(list)
     for row in there:

@@ -182,6 +182,7 @@ def test_bars_show_what_held_how_long(tvl: Tvl, filled: Path) -> None:
         (("flows", "--category", "dex"), "ethereum/yield"),
         (("flows", "savings", "--to", "0"), "nothing of savings@ethereum is stored at or before 0"),
         (("share", "--token", "0x12"), "not an address"),
+        (("share", "--at", "1999-01-01"), "nothing is stored of 1999-01-01"),
         (("flows", "savings", "--from", "9", "--to", "5"), "lies after"),
         (("show", "savings", "--explain", "--every", "1d"), "exclude --every"),
     ],
