@@ -78,8 +78,9 @@ def status(options: Options, as_json: bool) -> None:
 
     Lag is the age of the last block by this machine's clock. Gaps are blocks of which nothing could be read (a backfill
     tries them again); held are those of which a part could not be had. Requests and calls are what the last block's
-    snapshots cost, and the requests by method those since the daemon's start. Audited snapshots were read once more
-    when their block was final; corrected ones did not say the same and were replaced.
+    snapshots cost, and the requests by method those since the daemon's start. Folded calls are answered from logs,
+    triggered ones read again after a log, timed ones read whenever they are asked. Audited snapshots were read once
+    more when their block was final; corrected ones did not say the same and were replaced.
     """
     report = asyncio.run(_report(options))
     if as_json:
@@ -90,6 +91,7 @@ def status(options: Options, as_json: bool) -> None:
         return
     _echo_chains(report)
     _echo_traffic(report)
+    _echo_ways(report)
     click.echo()
     _echo_standings(report)
     _echo_held_prices(report)
@@ -170,6 +172,14 @@ def _echo_traffic(report: Report) -> None:
             click.echo(f"{chain.chain} was asked for " + ", ".join(f"{name} {count}x" for name, count in methods))
 
 
+def _echo_ways(report: Report) -> None:
+    """How what was asked at the last block is answered at the next one."""
+    for chain in report.chains:
+        ways = ", ".join(f"{count} {way}" for way, count in sorted(chain.ways.items()))
+        if ways:
+            click.echo(f"Of the calls on {chain.chain}: {ways}")
+
+
 def _echo_standings(report: Report) -> None:
     rows = []
     for one in report.standings:
@@ -225,6 +235,7 @@ def _json(report: Report) -> exact.Json:
                 "requests": chain.requests,
                 "calls": chain.calls,
                 "traffic": dict(chain.traffic),
+                "ways": dict(chain.ways),
                 "audited": chain.audited,
                 "corrected": chain.corrected,
             }

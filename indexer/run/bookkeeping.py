@@ -66,10 +66,11 @@ class Bookkeeper:
                 self._flows.setdefault(key, []).extend(flows)
 
     def commit(self, commit: Commit, taken: Taken) -> Commit:
-        """The commit of what was taken at the ledger's tip, with all that came and went up to there."""
+        """The commit of what was taken at the ledger's tip, with all that came and went up to there, and the ways."""
         self.flowing.learn(taken.snapshots, self.ledger)
         flows, self._flows = self._flows, {}
-        return replace(commit, flows=flows, covered=self.flowing.covered(self.ledger))
+        ways = {str(way): count for way, count in self.ledger.ways.items()}
+        return replace(commit, flows=flows, covered=self.flowing.covered(self.ledger), ways=ways)
 
     async def audit(self, final: BlockRef | None = None) -> list[Difference]:
         """Compare with the chain what is due: a part of all every so many blocks; what logs changed once it is `final`.

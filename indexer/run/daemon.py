@@ -158,7 +158,7 @@ class ChainDaemon:
         keep = partial(_collect, later) if ancestor else self._keep_found
         taken = await self._patiently(lambda: self._take(at, due, keep))
         self.auditor.note(at)
-        commit = taken.commit(self._progress(heads, ancestor), later)
+        commit = replace(taken.commit(self._progress(heads, ancestor), later), ways={})
         if self.books:
             commit = self.books.commit(commit, taken)
         requests, traffic = for_logs + taken.requests, dict(self.live.pool.stats.requests)

@@ -73,8 +73,9 @@ class Commit:
     With `replace`, snapshots take the place of what is stored of the same block, whatever that says: it becomes
     superseded. For what an audit put right.
 
-    `requests` and `calls` are what the block cost, `traffic` the JSON-RPC requests by method since the daemon's start,
-    `audited` how many snapshots were compared with a second reading: all for `tvl status`.
+    `requests` and `calls` are what the block cost, `ways` how many of its calls are folded, triggered or timed from
+    then on, `traffic` the JSON-RPC requests by method since the daemon's start, `audited` how many snapshots were
+    compared with a second reading: all for `tvl status`.
     """
 
     chain: str
@@ -90,6 +91,7 @@ class Commit:
     requests: int | None = None
     calls: int | None = None
     traffic: Mapping[str, int] | None = None
+    ways: Mapping[str, int] | None = None
     audited: int = 0
     flows: Mapping[str, Sequence[Flow]] = field(default_factory=dict)
     covered: Mapping[str, Sequence[Covered]] = field(default_factory=dict)
@@ -113,8 +115,9 @@ class ChainState:
     """Where a chain stands in the store.
 
     `head` is the last followed block, `requests` and `calls` what its last snapshots cost, `traffic` the JSON-RPC
-    requests by method since the daemon's last start. `audited` snapshots were read a second time, ever; `corrected` of
-    them did not say the same and were replaced.
+    requests by method since the daemon's last start, `ways` how many of the calls of its last snapshots are folded,
+    triggered or timed (nothing where no logs are believed). `audited` snapshots were read a second time, ever;
+    `corrected` of them did not say the same and were replaced.
     """
 
     chain: str
@@ -123,6 +126,7 @@ class ChainState:
     requests: int | None = None
     calls: int | None = None
     traffic: Mapping[str, int] = field(default_factory=dict)
+    ways: Mapping[str, int] = field(default_factory=dict)
     audited: int = 0
     corrected: int = 0
 

@@ -184,8 +184,8 @@ def _keep_books(connection: Connection, chain: Row[Any], commit: Commit) -> None
     """What was spent, and what audits found."""
     values: dict[str, Any] = {"requests": commit.requests, "calls": commit.calls}
     values = {name: value for name, value in values.items() if value is not None}
-    if commit.traffic is not None:
-        values["traffic"] = json.dumps(commit.traffic, sort_keys=True)
+    counted = {"traffic": commit.traffic, "ways": commit.ways}
+    values |= {name: json.dumps(counts, sort_keys=True) for name, counts in counted.items() if counts is not None}
     if commit.audited:
         values["audited"] = (chain.audited or 0) + commit.audited
     if commit.replace:

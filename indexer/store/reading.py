@@ -39,6 +39,7 @@ def chain_state(connection: Connection, name: str) -> ChainState:
         requests=row.requests,
         calls=row.calls,
         traffic=json.loads(row.traffic or "{}"),
+        ways=json.loads(row.ways or "{}"),
         audited=row.audited or 0,
         corrected=row.corrected or 0,
     )

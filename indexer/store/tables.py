@@ -35,7 +35,10 @@ class Base(SQLModel):
 
 
 class ChainRow(Base, table=True):
-    """A chain: its finalized block, what its last snapshots cost, and the sums of traffic (JSON) and of audits."""
+    """A chain: its finalized block, what its last snapshots cost, how they were answered, and sums of audits.
+
+    `traffic` and `ways` are JSON objects of counts.
+    """
 
     __tablename__ = "chain"
 
@@ -44,6 +47,7 @@ class ChainRow(Base, table=True):
     requests: int | None = Field(default=None, sa_type=BigInteger)
     calls: int | None = Field(default=None, sa_type=BigInteger)
     traffic: str | None = Field(default=None, sa_type=Text)
+    ways: str | None = Field(default=None, sa_type=Text)
     audited: int | None = Field(default=None, sa_type=BigInteger)
     corrected: int | None = Field(default=None, sa_type=BigInteger)
     final_number: int | None = Field(default=None, sa_type=BigInteger)

@@ -78,3 +78,12 @@ async def test_costs_and_traffic_are_those_told_last(store: Store) -> None:
     assert state.traffic == {"eth_call": 8, "eth_getBlockByNumber": 3}
     await store.commit(Commit("chain", traffic={"eth_call": 1}))
     assert (await store.chain_state("chain")).traffic == {"eth_call": 1}
+
+
+async def test_ways_are_those_told_last(store: Store) -> None:
+    assert (await store.chain_state("chain")).ways == {}
+    await store.commit(Commit("chain", ways={"folded": 7, "timed": 2}))
+    await store.commit(Commit("chain", requests=1))
+    assert (await store.chain_state("chain")).ways == {"folded": 7, "timed": 2}
+    await store.commit(Commit("chain", ways={}))
+    assert (await store.chain_state("chain")).ways == {}
