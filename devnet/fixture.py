@@ -58,7 +58,7 @@ class Fixture:
             block=content["block"],
             timestamp=content["eval_timestamp"],
             accounts=content["accounts"],
-            expected=tuple(_expected(content["expected"])),
+            expected=tuple(expected_calls(content["expected"])),
         )
 
     def genesis(self) -> dict[str, Any]:
@@ -78,7 +78,8 @@ class Fixture:
         }
 
 
-def _expected(recorded: Mapping[str, Mapping[str, str]]) -> Iterator[Expected]:
+def expected_calls(recorded: Mapping[str, Mapping[str, str]]) -> Iterator[Expected]:
+    """Recorded calls with their call data."""
     for address, answers in recorded.items():
         for call, answer in answers.items():
             yield Expected(address, call, _call_data(call), answer)
