@@ -24,10 +24,14 @@ _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,16}")
 
 @dataclass(frozen=True, slots=True)
 class Headers:
-    """Headers in the order asked, all from one endpoint: a block, None (it has none), or why it cannot be had."""
+    """Headers in the order asked, all from one endpoint: a block, None (it has none), or why it cannot be had.
+
+    `answers` are the same as they came, and behind them those of what was asked beside.
+    """
 
     items: list[BlockRef | EndpointError | None]
     endpoint: str
+    answers: Sequence[Any] = ()
 
 
 async def header(transport: Transport, at: At, *, avoid: str | None = None) -> BlockRef | None:
@@ -53,16 +57,21 @@ async def headers(transport: Transport, numbers: Sequence[int], *, avoid: str | 
     return blocks
 
 
-async def read_headers(transport: Transport, ats: Sequence[At], *, avoid: str | None = None) -> Headers:
-    """Blocks as one endpoint sees them, in one batch. Raises ChainUnavailable, EndpointError (MALFORMED twice)."""
-    requests = [header_request(at) for at in ats]
+async def read_headers(
+    transport: Transport, ats: Sequence[At], *, avoid: str | None = None, beside: Sequence[Request] = ()
+) -> Headers:
+    """Blocks as one endpoint sees them, in one batch, and what is asked `beside` them.
+
+    Raises ChainUnavailable, EndpointError (MALFORMED twice).
+    """
+    requests = [*(header_request(at) for at in ats), *beside]
     replies = await transport.send(requests, avoid=avoid)
     try:
-        return Headers(_parse_all(ats, replies.items), replies.endpoint)
+        return Headers(_parse_all(ats, replies.items[: len(ats)]), replies.endpoint, replies.items)
     except EndpointError as error:
         transport.distrust(replies.endpoint, error.message)
     replies = await transport.send(requests, avoid=replies.endpoint)
-    return Headers(_parse_all(ats, replies.items), replies.endpoint)
+    return Headers(_parse_all(ats, replies.items[: len(ats)]), replies.endpoint, replies.items)
 
 
 def header_request(at: At) -> Request:

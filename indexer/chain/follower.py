@@ -14,12 +14,12 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from indexer.chain.base import Transport
+from indexer.chain.base import Replies, Request, Transport
 from indexer.chain.blocks import Headers, header, headers, read_headers
 from indexer.chain.branch import Branch, check_links
 from indexer.chain.limits import Clock, Sleep
 from indexer.errors import EndpointError, FinalityBroken, Transient, Verdict, WrongFork
-from indexer.model import BlockRef
+from indexer.model import BlockRef, Hash
 
 KEPT_BLOCKS = 256
 BATCH_BLOCKS = 128
@@ -60,8 +60,18 @@ Event: TypeAlias = Advanced | Reorged | Finalized
 class Wake(Protocol):
     """Something that may know of a new head before the next poll."""
 
-    async def wait(self, timeout_s: float) -> None:
-        """Return at a hint, or after the timeout."""
+    async def wait(self, timeout_s: float) -> Hash | None:
+        """Return at a hint, or after the timeout. The hash of the block that was hinted at, where it is known."""
+
+
+class Rider(Protocol):
+    """Something that will be asked of the next block, and may be asked in the same batch as its header."""
+
+    def ahead(self, block_hash: Hash) -> Sequence[Request]:
+        """Requests of a block that is perhaps the next one; none where that is not worth it."""
+
+    def came(self, block: BlockRef, replies: Replies) -> None:
+        """The block that is the head now, its header as it came, and behind it the answers."""
 
 
 class Follower:
@@ -84,6 +94,7 @@ class Follower:
         silence_s: float = 60.0,
         rollback_polls: int = ROLLBACK_POLLS,
         wake: Wake | None = None,
+        rider: Rider | None = None,
         on_trouble: Callable[[Transient], None] = lambda error: None,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
@@ -93,6 +104,8 @@ class Follower:
         self._transport, self._branch = transport, Branch(known)
         self._depth, self._use_tags, self._tags_every_s = finality_depth, use_tags, tags_every_s
         self._poll_s, self._silence_s, self._rollback_polls = poll_s, silence_s, rollback_polls
+        self._rider = rider
+        self._hinted: Hash | None = None
         self._wake, self._on_trouble, self._clock, self._sleep = wake, on_trouble, clock, sleep
         self._tags_at, self._moved_at = -tags_every_s, clock()
         self.source: str | None = None
@@ -143,14 +156,24 @@ class Follower:
         silent = self._clock() - self._moved_at > self._silence_s
         avoid = self.source if silent else None
         if not self._use_tags or self._clock() - self._tags_at < self._tags_every_s:
-            view = await read_headers(self._transport, ["latest"], avoid=avoid)
+            view = await self._read(["latest"], avoid)
             view = Headers([*view.items, None, None], view.endpoint)
         else:
-            view = await read_headers(self._transport, ["latest", "safe", "finalized"], avoid=avoid)
+            view = await self._read(["latest", "safe", "finalized"], avoid)
             self._tags_at = self._clock()
             if _refused(view.items[2]) and not self._tagged:
                 self._use_tags = False
         self.source = view.endpoint
+        return view
+
+    async def _read(self, tags: Sequence[str], avoid: str | None) -> Headers:
+        """Headers, and beside them what rides along where the next block was hinted at."""
+        hinted, self._hinted = self._hinted, None
+        rider = self._rider if hinted else None
+        beside = rider.ahead(hinted) if rider and hinted else ()
+        view = await read_headers(self._transport, tags, avoid=avoid, beside=beside)
+        if rider and beside and isinstance(head := view.items[0], BlockRef):
+            rider.came(head, Replies([view.answers[0], *view.answers[len(tags) :]], view.endpoint))
         return view
 
     async def _follow(self, head: BlockRef, source: str) -> list[Event]:
@@ -302,7 +325,7 @@ class Follower:
         if self._wake is None:
             await self._sleep(self._poll_s)
         else:
-            await self._wake.wait(self._poll_s)
+            self._hinted = await self._wake.wait(self._poll_s)
 
 
 def _refused(item: object) -> bool:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any
 
 from indexer.chain.limits import Sleep
 from indexer.config.secret import Secret
+from indexer.model import Hash
 
 SLOWEST_RETRY_S = 60.0
 
@@ -34,6 +35,7 @@ class NewHeads:
         self._url, self._silence_s, self._retry_s = url, silence_s, retry_s
         self._on_trouble, self._sleep = on_trouble, sleep
         self._hint = asyncio.Event()
+        self._told: Hash | None = None
         self._task: asyncio.Task[None] | None = None
         self.subscriptions = 0
 
@@ -49,12 +51,14 @@ class NewHeads:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    async def wait(self, timeout_s: float) -> None:
-        """Return at a new head, or after the timeout."""
+    async def wait(self, timeout_s: float) -> Hash | None:
+        """Return at a new head, or after the timeout. What the new head's hash is said to be."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._hint.wait()
         self._hint.clear()
+        told, self._told = self._told, None
+        return told
 
     async def _run(self) -> None:
         retry_s = self._retry_s
@@ -68,7 +72,8 @@ class NewHeads:
         """Subscribe and pass on hints until it ends. Returns why, without the library's words."""
         try:
             async with asyncio.timeout(self._silence_s) as watchdog:
-                async for _ in self._heads():
+                async for message in self._heads():
+                    self._told = _hash_of(message)
                     self._hint.set()
                     watchdog.reschedule(asyncio.get_running_loop().time() + self._silence_s)
         except TimeoutError:
@@ -85,6 +90,13 @@ class NewHeads:
             self.subscriptions += 1
             async for message in w3.socket.process_subscriptions():
                 yield message
+
+
+def _hash_of(message: Any) -> Hash | None:
+    """The block's hash in a notification; None where there is none."""
+    head = message.get("result") if isinstance(message, Mapping) else None
+    found = head.get("hash") if isinstance(head, Mapping) else None
+    return Hash(f"0x{found.hex().removeprefix('0x')}") if isinstance(found, bytes) and len(found) == 32 else None
 
 
 def _quiet_provider(url: Secret) -> Any:

@@ -85,7 +85,8 @@ class ChainDaemon:
 
     async def _follow(self) -> None:
         self.known = await Known.load(self.store, self.chain)
-        ledger = self.live.ledger()
+        logs = self.live.block_logs()
+        ledger = self.live.ledger(logs)
         self.books = Bookkeeper(ledger) if ledger else None
         state = await self.store.chain_state(self.chain.name)
         heads = await self.store.heads(self.chain.name)
@@ -96,7 +97,7 @@ class ChainDaemon:
         if self.last is None:
             await self._patiently(self._first_points)
         async with self.live.wake() as wake:
-            follower = self.live.follower(heads, state.finalized, wake)
+            follower = self.live.follower(heads, state.finalized, wake, logs if ledger else None)
             async with aclosing(follower.events()) as events:
                 async for event in events:
                     await self._handle(event)

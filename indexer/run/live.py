@@ -98,8 +98,14 @@ class LiveChain:
         one = settings.model_copy(update={"endpoints": (settings.endpoints[place],)})
         return open_chain(replace(self.program, settings=one), self.log)
 
-    def follower(self, known: Sequence[BlockRef], finalized: BlockRef | None, wake: NewHeads | None) -> Follower:
-        """Goes on behind the `known` blocks."""
+    def follower(
+        self,
+        known: Sequence[BlockRef],
+        finalized: BlockRef | None,
+        wake: NewHeads | None,
+        rider: BlockLogs | None = None,
+    ) -> Follower:
+        """Goes on behind the `known` blocks; logs may ride along with a look at the head."""
         settings = self.program.settings
         return Follower(
             self.pool,
@@ -109,10 +115,15 @@ class LiveChain:
             use_tags=settings.finality.tags,
             poll_s=_poll_s(settings),
             wake=wake,
+            rider=rider,
             on_trouble=self._tell,
         )
 
-    def ledger(self) -> Ledger | None:
+    def block_logs(self) -> BlockLogs:
+        """Logs of single blocks and of ranges of them, checked."""
+        return BlockLogs(self.pool, LogReader(self.pool, sample_blocks=SAMPLED_BLOCKS))
+
+    def ledger(self, logs: BlockLogs | None = None) -> Ledger | None:
         """Answers from logs, in front of the reader; None where the chain's `ledger` is off."""
         settings = self.program.settings
         if not settings.ledger:
@@ -120,9 +131,8 @@ class LiveChain:
         touched_by: dict[Address, tuple[Address, ...]] = {}
         for deployment in self.program.deployments:
             touched_by.update(deployment.adapter.touched_by(deployment.params))
-        logs = BlockLogs(self.pool, LogReader(self.pool, sample_blocks=SAMPLED_BLOCKS))
         around = Surroundings(settings.native.wrapped, {}, touched_by)
-        return Ledger(self.reader, logs, around, settings.ledger_proof_s)
+        return Ledger(self.reader, logs or self.block_logs(), around, settings.ledger_proof_s)
 
     def _tell(self, error: Transient) -> None:
         self.log.warning("the head cannot be read", error=str(error), hint=error.next_step or None)

@@ -13,8 +13,10 @@ import pytest
 from devnet.proxy import FaultProxy
 from indexer.reads.abi import interface
 from indexer.reads.sizes import START_BYTES, START_GAS
+from indexer.run import bookkeeping
 from indexer.run.program import load_program
 from tests.e2e.support import Setting, following, reached, tvl
+from tests.e2e.test_ledger import mined, minted, only_escrow, same_as_plain_reads
 
 pytestmark = pytest.mark.anvil
 
@@ -29,7 +31,7 @@ def configured(setting: Setting, url: str, more: str = "", *, by_logs: bool = Fa
 
     `by_logs` keeps the kind whose contracts are discovered by logs.
     """
-    chain = f'websocket = "{setting.net.url.replace("http", "ws")}"\npoll_s = 60\naudit_one_in = 0\nledger = false'
+    chain = f'websocket = "{setting.net.url.replace("http", "ws")}"\npoll_s = 60\naudit_one_in = 0'
 
     def change(text: str) -> str:
         head, *protocols = text.split("[[protocols]]")
@@ -78,6 +80,27 @@ async def test_a_discovery_by_logs_costs_one_more_request_and_a_second_look_at_i
         for asked in await asked_for_blocks(fresh, proxy, config):
             counted = Counter(document["method"] for document in asked)
             assert counted == {"eth_getBlockByNumber": 2, "eth_getLogs": 1, "eth_call": ROUNDS}
+
+
+async def test_by_logs_a_block_that_is_announced_costs_one_http_request(
+    fresh: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the escrow, of which all is folded: the look at the head brings the logs, whether there are any or not."""
+    monkeypatch.setattr(bookkeeping, "AUDIT_EVERY", 10**6)
+    monkeypatch.setattr(bookkeeping, "FINAL_EVERY", 10**6)
+    async with FaultProxy(fresh.net.url) as proxy:
+        websocket = f'websocket = "{fresh.net.url.replace("http", "ws")}"\npoll_s = 60\naudit_one_in = 0'
+        config = fresh.configure(url=proxy.url, change=lambda text: only_escrow(text, f"{websocket}\n"))
+        async with fresh.store(config) as store, following(load_program(config), store):
+            await reached(store, fresh.net.block_number())
+            for amount in range(1, 5):
+                await mined(proxy, store, fresh, *([minted(fresh, amount)] if amount == 1 else []))
+            posts = proxy.posts
+            for amount in range(1, 5):
+                await mined(proxy, store, fresh, *([minted(fresh, amount)] if amount % 2 else []))
+            assert proxy.posts - posts == 4
+            last = fresh.net.block_number()
+            assert await same_as_plain_reads(fresh, store, last - 7, last)
 
 
 async def test_more_than_a_batch_takes_costs_as_many_batches_as_are_full_and_no_more(fresh: Setting) -> None:
