@@ -103,6 +103,7 @@ class Token:
     routes: tuple[Mapping[str, Any], ...]
     sources: tuple[str, ...]
     note: str
+    pegged: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +220,7 @@ def _token(row: Mapping[str, str]) -> Token:
         routes=tuple(parse_route(text) for text in _listed(row["routes"])),
         sources=_listed(row["sources"]),
         note=row["note"],
+        pegged=row["pegged"],
     )
 
 
@@ -312,6 +314,7 @@ def _token_entry(token: Token) -> str:
             f"[{token.symbol if _BARE_KEY.fullmatch(token.symbol) else _quoted(token.symbol)}]",
             f'address = "{token.address}"',
             f"decimals = {token.decimals}",
+            *([f'pegged = "{token.pegged}"'] if token.pegged else []),
             f"routes = {listed}",
         ]
     )

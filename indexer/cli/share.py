@@ -23,6 +23,7 @@ from indexer.cli.text import iso, usd
 from indexer.cli.when import Moment, MomentType, refuse_backwards
 from indexer.cli.why import percent, ratio_json
 from indexer.config.types import parse_address
+from indexer.errors import UnknownName
 from indexer.model import Address, Bucket, Line, Snapshot
 from indexer.run.changes import whole
 from indexer.store.base import DeploymentRow, Store
@@ -56,6 +57,7 @@ class Standing:
     by_flows: Fraction | None
     own: Fraction | None
     receipts: Fraction | None
+    stable: Fraction | None
     tokens: Fraction | None
 
 
@@ -95,8 +97,8 @@ def share(
 
     `by flows` is what the flows since --from alone would have made of the share there was: prices left out. `own` is
     the part in tokens that the protocol also stakes or owns as its own, `receipts` the part in receipts of what is
-    stored, and `tokens` that in the --token group (such as stablecoins, each by its address). HHI is the sum of the
-    squared shares: 1 is one protocol alone.
+    stored, `stable` that in stablecoins (tokens that are `pegged` in the catalog or the configuration), and `tokens`
+    that in the --token group, each by its address. HHI is the sum of the squared shares: 1 is one protocol alone.
 
     \b
       tvl share --category lending
@@ -117,13 +119,16 @@ async def _field(
     tokens: frozenset[Address],
 ) -> Field:
     options.log("error")
-    start, at = span
-    async with options.store(options.settings()) as store:
+    (start, at), settings = span, options.settings()
+    async with options.store(settings) as store:
         rows = await chosen_of(store, None, *chosen)
+        stable = frozenset(token for chain in {row.chain for row in rows} for token in settings.stablecoins(chain))
         refuse_blocks(rows, start, at)
         newest = await newest_of(store, rows) or 0
         found = {row.key: await _snapshot(store, row, at, newest) for row in rows}
         there = [row for row in rows if found[row.key]]
+        if not there:
+            raise UnknownName(f"nothing is stored of {at.text}", hint="`tvl status` tells what is stored.")
         openings, flowed = await _flows(store, there, start, at) if start and there else ({}, {})
     snapshots: dict[str, list[Snapshot]] = defaultdict(list)
     for row in there:
@@ -131,7 +136,7 @@ async def _field(
     return Field(
         name=" ".join(part for part in chosen if part) or "everything",
         at=max((one.at.timestamp for one in chained(*snapshots.values())), default=0),
-        standings=_standings(snapshots, openings, flowed, tokens),
+        standings=_standings(snapshots, openings, flowed, stable, tokens),
         total=sum(map(_worth, snapshots.values())),
         hhi=concentration(shares({name: _worth(some) for name, some in snapshots.items()}).values()),
         silent=[row.key for row in rows if not found[row.key]],
@@ -167,6 +172,7 @@ def _standings(
     snapshots: Mapping[str, Sequence[Snapshot]],
     openings: Mapping[str, int],
     flowed: Mapping[str, int],
+    stable: frozenset[Address],
     tokens: frozenset[Address],
 ) -> list[Standing]:
     now = shares({name: _worth(some) for name, some in snapshots.items()})
@@ -181,6 +187,7 @@ def _standings(
             by_flows=by_flows.get(name),
             own=share_of(_lines(some), _own(some)),
             receipts=share_of(_lines(some), receipts),
+            stable=share_of(_lines(some), stable),
             tokens=share_of(_lines(some), tokens) if tokens else None,
         )
         for name, some in snapshots.items()
@@ -207,7 +214,7 @@ def _echo(field: Field, has_start: bool, has_tokens: bool, everything: bool) -> 
     shown = field.standings if everything else field.standings[:FIRST_ROWS]
     since, tokens = (["at --from", "by flows"] if has_start else []), (["tokens"] if has_tokens else [])
     rows = [_row(one, has_start, has_tokens) for one in shown]
-    echo_table([*words("protocol"), *numbers("value", "share", *since, "own", "receipts", *tokens)], rows)
+    echo_table([*words("protocol"), *numbers("value", "share", *since, "own", "receipts", "stable", *tokens)], rows)
     if len(shown) < len(field.standings):
         click.echo(f"… and {len(field.standings) - len(shown)} more (--all)")
     click.echo()
@@ -219,7 +226,8 @@ def _echo(field: Field, has_start: bool, has_tokens: bool, everything: bool) -> 
 def _row(one: Standing, has_start: bool, has_tokens: bool) -> list[str]:
     since = [_part(one.since), _part(one.by_flows)] if has_start else []
     tokens = [_part(one.tokens)] if has_tokens else []
-    return [one.protocol, usd(one.usd), _part(one.share), *since, _part(one.own), _part(one.receipts), *tokens]
+    kept = [_part(part) for part in (one.own, one.receipts, one.stable)]
+    return [one.protocol, usd(one.usd), _part(one.share), *since, *kept, *tokens]
 
 
 def _part(part: Fraction | None) -> str:
@@ -247,4 +255,4 @@ def _json(field: Field) -> exact.Json:
     }
 
 
-_RATIOS = ("share", "since", "by_flows", "own", "receipts", "tokens")
+_RATIOS = ("share", "since", "by_flows", "own", "receipts", "stable", "tokens")

@@ -131,6 +131,8 @@ class TokenSettings(Model):
     address: ContractAddress
     decimals: int | None = Field(None, ge=0, le=77)
     routes: tuple[dict[str, Any], ...] = ()
+    pegged: str = Field("", pattern=r"^([A-Z]{3})?$")
+    """The currency that it is meant to be worth one of, such as USD: it counts as a stablecoin. Never a price."""
 
 
 class DeploymentSettings(Model):
@@ -185,6 +187,10 @@ class Settings(Model):
     quality: dict[str, Any] = Field(default_factory=dict)
     select: Select = Select()
     protocols: tuple[DeploymentSettings, ...] = ()
+
+    def stablecoins(self, chain: str) -> list[Address]:
+        """The tokens of a chain that are meant to be worth one of a currency, in the order of their addresses."""
+        return sorted({row.address for row in self.tokens.get(chain, {}).values() if row.pegged})
 
     def priced(self, chain: str) -> list[Address]:
         """The tokens of a chain that have a route to USD, in the order of their addresses."""

@@ -28,7 +28,7 @@ from indexer.store import open_store
 from indexer.store.base import Commit, Store
 
 QUIET = structlog.wrap_logger(structlog.ReturnLogger(), processors=[lambda *_: ""])
-PATIENCE_S = 60
+PATIENCE_S = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ async def has_points(store: Store, deployment: str) -> None:
 
 
 async def eventually(there: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Ask again and again, for a minute at most."""
+    """Ask again and again, for some minutes at most: a busy machine is slow."""
     deadline = time.monotonic() + PATIENCE_S
     while not await there():
         assert time.monotonic() < deadline, f"it did not come to pass that {what}"

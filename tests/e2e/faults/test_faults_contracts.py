@@ -216,9 +216,10 @@ async def test_a_proxy_upgraded_to_another_abi_is_held_from_then_on_and_not_zero
         assert old is not None
         assert new is not None
         assert old.lines[0].holding.amount == 9
-        assert new.lines[0].holding.amount is None
-        assert new.status is Status.HELD
-        assert "revert" in new.reason
+        (line,) = new.lines
+        assert (line.holding.amount, line.holding.status, line.usd) == (None, Status.HELD, None)
+        assert "revert" in line.reason
+        assert new.totals[line.holding.bucket].left_out == 1
 
 
 async def test_an_offchain_lookup_makes_no_request_to_where_the_contract_points(world: World) -> None:

@@ -73,14 +73,14 @@ async def test_a_reorg_during_the_commit_of_a_block_is_old_or_new_and_never_mixe
 
 
 def _overtake(trial: Trial, monkeypatch: pytest.MonkeyPatch, happening: Callable[[], None]) -> asyncio.Event:
-    """The next commit of snapshots and something on the chain happen at the same time."""
-    commit, done = trial.store.commit, asyncio.Event()
+    """The next commit of snapshots and something on the chain happen at the same time; set when both are over."""
+    commit, done, left = trial.store.commit, asyncio.Event(), [happening]
 
     async def overtaken(what: Commit) -> None:
-        if not what.snapshots or done.is_set():
+        if not what.snapshots or not left:
             return await commit(what)
+        await asyncio.gather(commit(what), asyncio.to_thread(left.pop()))
         done.set()
-        await asyncio.gather(commit(what), asyncio.to_thread(happening))
         return None
 
     monkeypatch.setattr(trial.store, "commit", overtaken)

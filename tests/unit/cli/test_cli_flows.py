@@ -16,7 +16,7 @@ from indexer.model import Bucket, Flow, Snapshot
 from indexer.store.base import Commit, Covered
 from indexer.valuation.value import judge, totals, value
 from tests.unit.cli.conftest import Tvl
-from tests.unit.cli.filled import DOLLAR, OWNER, USDX, block, fill, gap, row, snapshot, store_in, write_config
+from tests.unit.cli.filled import CONFIG, DOLLAR, OWNER, USDX, block, fill, gap, row, snapshot, store_in, write_config
 
 SAVINGS, RIVAL = "savings@ethereum", "rival@ethereum"
 USD = 1_000_000
@@ -146,6 +146,13 @@ def test_shares_of_a_chain_and_what_flows_alone_made_of_them(tvl: Tvl, filled: P
     assert "HHI 0.7222" in tvl("share", "--chain", "ethereum").stdout
 
 
+def test_the_part_in_stablecoins_is_that_of_tokens_that_are_pegged(tvl: Tvl, filled: Path) -> None:
+    assert {one["stable"] for one in answer(tvl, "share", "--chain", "ethereum")["protocols"]} == {"0"}
+    pegged = f'[tokens.ethereum.USDX]\naddress = "{USDX}"\npegged = "USD"\n'
+    write_config(filled, CONFIG + pegged)
+    assert {one["stable"] for one in answer(tvl, "share", "--chain", "ethereum")["protocols"]} == {"1"}
+
+
 def test_shares_by_flows_need_everything_to_be_stored_at_the_beginning(tvl: Tvl, filled: Path) -> None:
     result = tvl("share", "--chain", "ethereum", "--from", "0", "--json")
     assert [one["by_flows"] for one in json.loads(result.stdout)["protocols"]] == [None, None]
@@ -182,6 +189,7 @@ def test_bars_show_what_held_how_long(tvl: Tvl, filled: Path) -> None:
         (("flows", "--category", "dex"), "ethereum/yield"),
         (("flows", "savings", "--to", "0"), "nothing of savings@ethereum is stored at or before 0"),
         (("share", "--token", "0x12"), "not an address"),
+        (("share", "--at", "1999-01-01"), "nothing is stored of 1999-01-01"),
         (("flows", "savings", "--from", "9", "--to", "5"), "lies after"),
         (("show", "savings", "--explain", "--every", "1d"), "exclude --every"),
     ],
