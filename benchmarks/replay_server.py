@@ -38,6 +38,9 @@ from indexer.model import BlockRef, Hash
 from indexer.reads.abi import interface
 
 MOST_CALLS = 1_100
+AGGREGATE = "0x252dba42"
+"""Selector of `aggregate((address,bytes)[])`, which Multicall3 has too."""
+
 HEAD = 10_000
 KEPT_ANSWERS = 160
 UPDATED_EVERY = 100
@@ -136,14 +139,17 @@ class Node:
         """The answer to one request of any method that a reader of state uses."""
         head = {"jsonrpc": "2.0", "id": request["id"]}
         params = request["params"]
-        if request["method"] == "eth_call" and _count(params[0]["data"]) > MOST_CALLS:
+        if request["method"] == "eth_call" and _is_too_much(params[0]["data"]):
             return head | {"error": {"code": -32000, "message": "out of gas"}}
         if request["method"] not in self._methods:
             return head | {"error": {"code": -32601, "message": "the method does not exist"}}
         return head | {"result": self._methods[request["method"]](params)}
 
     def _call(self, params: Any) -> str:
-        return self._multicall(params[0]["data"], params[1]["blockHash"])
+        data, pin = params[0]["data"], params[1]
+        if data.startswith(AGGREGATE):
+            return self._aggregate(data, int(pin, 16))
+        return self._multicall(data, pin["blockHash"])
 
     def _header_at(self, params: Any) -> Any:
         return _header(HEAD if params[0] in ("latest", "finalized") else int(params[0], 16))
@@ -159,7 +165,7 @@ class Node:
         """The encoded answer to an aggregate3 call, kept by its calldata and block."""
         if (data, pin) not in self._answers:
             if data not in self._questions:
-                self._questions[data] = decode_aggregate3(bytes.fromhex(data[2:]))
+                self._questions[data] = decode_calls(bytes.fromhex(data[2:]), 4)
             at = self.blocks[Hash(pin)]
             answers = [_witness(item, at) or answer(*item, at.number) for item in self._questions[data]]
             self._answers[data, pin] = "0x" + encode_results(answers).hex()
@@ -167,31 +173,53 @@ class Node:
                 self._answers.popitem(last=False)
         return self._answers[data, pin]
 
+    def _aggregate(self, data: str, number: int) -> str:
+        """The encoded answer to a call of the older `aggregate`, kept by its calldata and block."""
+        if (data, str(number)) not in self._answers:
+            if data not in self._questions:
+                self._questions[data] = decode_calls(bytes.fromhex(data[2:]), 3)
+            answers = [answer(*item, number) for item in self._questions[data]]
+            self._answers[data, str(number)] = "0x" + encode_outputs(answers, number).hex()
+        return self._answers[data, str(number)]
 
-def decode_aggregate3(data: bytes) -> list[Item]:
-    """The (target, calldata) pairs of aggregate3's calldata."""
+
+def decode_calls(data: bytes, words: int) -> list[Item]:
+    """The (target, calldata) pairs of an array of so many words each, up to the calldata: 4 in aggregate3's calls."""
     body = data[4 + 64 :]
     count = int.from_bytes(data[4 + 32 : 4 + 64], "big")
     items = []
     for i in range(count):
         at = int.from_bytes(body[32 * i : 32 * i + 32], "big")
-        size = int.from_bytes(body[at + 96 : at + 128], "big")
-        items.append((body[at + 12 : at + 32], body[at + 128 : at + 128 + size]))
+        start = at + 32 * words
+        size = int.from_bytes(body[start - 32 : start], "big")
+        items.append((body[at + 12 : at + 32], body[start : start + size]))
     return items
+
+
+def encode_outputs(answers: list[bytes], number: int) -> bytes:
+    """The older aggregate's answer: the block's number, and each call's bytes."""
+    tails = [_word(len(a)) + a.ljust(-(-len(a) // 32) * 32, b"\0") for a in answers]
+    return _word(number) + _word(64) + _word(len(answers)) + _with_heads(tails)
 
 
 def encode_results(answers: list[bytes]) -> bytes:
     """aggregate3's answer: every call succeeded."""
     tails = [_SUCCESS + _word(len(a)) + a.ljust(-(-len(a) // 32) * 32, b"\0") for a in answers]
+    return _word(32) + _word(len(answers)) + _with_heads(tails)
+
+
+def _with_heads(tails: list[bytes]) -> bytes:
+    """The items of a dynamic array, after the offset of each."""
     heads, at = [], 32 * len(tails)
     for tail in tails:
         heads.append(_word(at))
         at += len(tail)
-    return _word(32) + _word(len(answers)) + b"".join(heads) + b"".join(tails)
+    return b"".join(heads) + b"".join(tails)
 
 
-def _count(data: str) -> int:
-    return int(data[2 + 8 + 64 : 2 + 8 + 128], 16)
+def _is_too_much(data: str) -> bool:
+    """Whether a gas cap would refuse it. The older `aggregate` is never refused: its caller gives up where it is."""
+    return not data.startswith(AGGREGATE) and int(data[2 + 8 + 64 : 2 + 8 + 128], 16) > MOST_CALLS
 
 
 def _witness(item: Item, at: BlockRef) -> bytes | None:

@@ -176,7 +176,8 @@ async def steady(load: Load, repeat: int, *, latency_ms: float = 0.0, warm_up: i
 
 
 async def _one_block(of: World, at: BlockRef, known: Known) -> dict[str, Sample]:
-    """Every stage once at one block, after the server has seen its questions."""
+    """Every stage once at one block, each with the lines of the block before; the server has seen its questions."""
+    before = dict(known.valued)
     await snapshot(of, at, known)
     rounds = of.reader.taken()
     await of.floor.learn(rounds)
@@ -189,7 +190,10 @@ async def _one_block(of: World, at: BlockRef, known: Known) -> dict[str, Sample]
         "snapshot": snapshot(of, at, known),
         "committed": committed(of, at, known),
     }
-    samples = {stage: await timed(work) for stage, work in works.items()}
+    samples = {}
+    for stage, work in works.items():
+        known.valued = dict(before)
+        samples[stage] = await timed(work)
     of.reader.taken()
     return samples
 

@@ -32,6 +32,8 @@ class PoolParams(Params):
 
     def counted(self, holdings: Iterable[Holding]) -> list[Holding]:
         """The holdings but those of an excluded token or pool."""
+        if not self.exclude:
+            return list(holdings)
         left_out = frozenset(self.exclude)
         return [h for h in holdings if h.token not in left_out and h.owner not in left_out]
 

@@ -7,12 +7,14 @@ endpoint.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from indexer.chain.blocks import hash32, quantity
 from indexer.errors import EndpointError, Verdict, WrongFork
 from indexer.model import Address, Hash, Log, LogQuery
+
+T = TypeVar("T")
 
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}")
 
@@ -23,25 +25,30 @@ class Matcher:
     def __init__(self, query: LogQuery) -> None:
         self._first, self._last = query.from_block, query.to_block
         self._addresses = frozenset(query.addresses)
-        self._topics = [None if topics is None else frozenset(topics) for topics in query.topics]
-        self._hashes: dict[Any, Hash] = {}
+        self._places = len(query.topics)
+        self._wanted = [(i, frozenset(topics)) for i, topics in enumerate(query.topics) if topics is not None]
+        self._hashes: dict[str, Hash] = {}
+        self._emitters: dict[str, Address] = {}
+        self._numbers: dict[str, int] = {}
 
     def parse(self, answer: Any) -> list[Log]:
         """The logs of an answer, in chain order. Raises EndpointError (MALFORMED) where one does not belong."""
         if not isinstance(answer, list):
             raise _malformed("not a list of logs")
+        for known in (self._hashes, self._emitters, self._numbers):
+            known.clear()
         return merge([[self._log(document) for document in answer]])
 
     def _log(self, document: Any) -> Log:
         if not isinstance(document, dict) or document.get("removed"):
             raise _malformed("not a log, or one that was removed")
         log = Log(
-            address=_address(document.get("address")),
+            address=_once(self._emitters, _address, document.get("address")),
             topics=self._own_topics(document.get("topics")),
             data=_data(document.get("data")),
-            block_number=quantity(document.get("blockNumber")),
-            block_hash=self._hash(document.get("blockHash")),
-            tx_hash=self._hash(document.get("transactionHash")),
+            block_number=_once(self._numbers, quantity, document.get("blockNumber")),
+            block_hash=_once(self._hashes, hash32, document.get("blockHash")),
+            tx_hash=_once(self._hashes, hash32, document.get("transactionHash")),
             log_index=quantity(document.get("logIndex")),
         )
         if not self._first <= log.block_number <= self._last:
@@ -53,21 +60,24 @@ class Matcher:
     def _matches(self, log: Log) -> bool:
         if self._addresses and log.address not in self._addresses:
             return False
-        if len(log.topics) < len(self._topics):
+        topics = log.topics
+        if len(topics) < self._places:
             return False
-        return all(wanted is None or topic in wanted for wanted, topic in zip(self._topics, log.topics, strict=False))
+        return not any([topics[place] not in wanted for place, wanted in self._wanted])
 
     def _own_topics(self, value: Any) -> tuple[Hash, ...]:
         if not isinstance(value, list) or len(value) > 4:
             raise _malformed("not the topics of a log")
-        return tuple([self._hash(topic) for topic in value])
+        hashes = self._hashes
+        return tuple([_once(hashes, hash32, topic) for topic in value])
 
-    def _hash(self, value: Any) -> Hash:
-        """A hash, checked once however often it stands in the answer."""
-        known = self._hashes.get(value) if isinstance(value, str) else None
-        if known is None:
-            known = self._hashes[value] = hash32(value)
-        return known
+
+def _once(known: dict[str, T], check: Callable[[Any], T], value: Any) -> T:
+    """What a check makes of a text, made once however often it stands in the answer."""
+    made = known.get(value) if isinstance(value, str) else None
+    if made is None:
+        made = known[value] = check(value)
+    return made
 
 
 def merge(parts: Iterable[Sequence[Log]]) -> list[Log]:

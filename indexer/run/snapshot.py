@@ -26,16 +26,20 @@ from indexer.run.floor import Keep, Surveyor, floor_of, keep_nothing, left_out
 from indexer.run.program import ChainProgram, Deployment
 from indexer.store.base import Commit, Store
 from indexer.valuation.backing import backed
-from indexer.valuation.value import METHODOLOGY, judge, totals, value
+from indexer.valuation.value import METHODOLOGY, Valued, judge, totals, value_again
 
 
 @dataclass(slots=True)
 class Known:
-    """What earlier blocks taught of a chain and need not be asked again: discoveries and token metadata."""
+    """What earlier blocks taught of a chain and need not be asked again: discoveries and token metadata.
+
+    `valued` spares work, not questions: lines of any other block, taken where they would come out the same.
+    """
 
     found: dict[str, list[Found]] = field(default_factory=dict)
     searched: dict[str, int] = field(default_factory=dict)
     tokens: dict[Address, Token] = field(default_factory=dict)
+    valued: dict[str, Valued] = field(default_factory=dict)
     survey: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
@@ -112,7 +116,7 @@ async def take(
     A deployment that cannot be read is a GAP with the reason; so are all of them where the endpoints no longer have the
     state. Raises WrongFork where the block is not on the chain any more, ChainUnavailable where nobody answers.
     """
-    session, before = Session(reader, at), reader.sent.http_batches
+    session, before, guards = Session(reader, at), reader.sent.http_batches, chain.router.guards
     try:
         surveyor = Surveyor(chain, reader, clock, known.found, keep, known.survey, session.stats)
         reads = await _read_surveyed(session, due, known, surveyor)
@@ -124,7 +128,7 @@ async def take(
         quotes, tokens = {}, {}
     return Taken(
         at=at,
-        snapshots=tuple(_snapshot(d, at, reads[d.key], quotes, tokens, guards=chain.router.guards) for d in due),
+        snapshots=tuple(_snapshot(d, at, reads[d.key], quotes, tokens, known=known, guards=guards) for d in due),
         found={key: read.new for key, read in reads.items() if read.new},
         searched={key: at.number for key, read in reads.items() if not read.gap},
         calls=session.stats.distinct,
@@ -201,9 +205,12 @@ def _snapshot(
     quotes: Mapping[Address, Quote],
     tokens: Mapping[Address, Token],
     *,
+    known: Known,
     guards: GuardSettings,
 ) -> Snapshot:
-    lines, quotes = backed(value(read.holdings, quotes, tokens), quotes, at, guards)
+    valued = value_again(known.valued.get(deployment.key, Valued()), read.holdings, quotes, tokens)
+    known.valued[deployment.key] = valued
+    lines, quotes = backed(valued.lines, quotes, at, guards)
     status, reason = (Status.GAP, read.gap) if read.gap else judge(lines)
     if read.left_out:
         reason = f"{reason}; {read.left_out}" if reason else read.left_out

@@ -9,14 +9,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, not_, select, update
+from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, delete, func, not_, select, update
 
 from indexer.errors import FinalityBroken, UnknownName
 from indexer.model import BlockRef, Found, State
 from indexer.store import tables as t
 from indexer.store.base import Commit, DeploymentRow
 from indexer.store.deltas import Memory
-from indexer.store.engine import insert
+from indexer.store.engine import insert, upsert
 from indexer.store.flows import FlowWriter, supersede
 from indexer.store.rows import block_columns, block_of, found_columns
 from indexer.store.series import Series
@@ -31,6 +31,12 @@ _CURSORS = _ONE_DEPLOYMENT.values(
 _SEARCHED = _ONE_DEPLOYMENT.where(func.coalesce(t.deployment.c.searched, -1) < bindparam("upto")).values(
     searched=bindparam("upto")
 )
+_OF_CHAIN: BindParameter[int] = bindparam("chain")
+_CHAIN = select(t.chain).where(t.chain.c.name == bindparam("name"))
+_DEPLOYMENTS = select(t.deployment.c.key, t.deployment.c.id).where(t.deployment.c.chain_id == _OF_CHAIN)
+_HEADS = select(t.head.c.number).where(t.head.c.chain_id == _OF_CHAIN)
+_OLDEST_HEAD = _HEADS.order_by(t.head.c.number.desc()).offset(HEADS_KEPT - 1).limit(1).scalar_subquery()
+_FORGET_HEADS = delete(t.head).where(t.head.c.chain_id == _OF_CHAIN, t.head.c.number < _OLDEST_HEAD)
 
 
 def register(connection: Connection, deployments: Sequence[DeploymentRow]) -> None:
@@ -61,11 +67,10 @@ def _forget_if_changed(connection: Connection, row: DeploymentRow) -> None:
 
 def chain_row(connection: Connection, name: str) -> Row[Any]:
     """The row of a chain, made if need be."""
-    query = select(t.chain).where(t.chain.c.name == name)
-    found = connection.execute(query).first()
+    found = connection.execute(_CHAIN, {"name": name}).first()
     if found is None:
         connection.execute(insert(connection, t.chain).values(name=name))
-        found = connection.execute(query).one()
+        found = connection.execute(_CHAIN, {"name": name}).one()
     return found
 
 
@@ -98,8 +103,7 @@ def write(connection: Connection, commit: Commit, memory: Memory) -> None:
 def _deployments(connection: Connection, commit: Commit, chain_id: int) -> dict[str, int]:
     named = {*commit.flows, *commit.covered, *commit.uncovered, *commit.found, *commit.searched, *commit.cursors}
     named |= {s.deployment for s in commit.snapshots}
-    d = t.deployment.c
-    rows = connection.execute(select(d.key, d.id).where(d.chain_id == chain_id)).all() if named else []
+    rows = connection.execute(_DEPLOYMENTS, {"chain": chain_id}).all() if named else []
     known = {key: row_id for key, row_id in rows}
     if missing := named - known.keys():
         raise UnknownName("a deployment is not registered on this chain", deployment=min(missing), chain=commit.chain)
@@ -149,12 +153,9 @@ def _write_heads(connection: Connection, chain_id: int, commit: Commit) -> None:
         heads.insert(0, ancestor)
     if not heads:
         return
-    new = insert(connection, t.head)
-    kept = {name: new.excluded[name] for name in ("hash", "parent_hash", "timestamp")}
-    upsert = new.on_conflict_do_update(index_elements=["chain_id", "number"], set_=kept)
-    connection.execute(upsert, [{"chain_id": chain_id, **block_columns(at)} for at in heads])
-    oldest = select(h.number).where(h.chain_id == chain_id).order_by(h.number.desc()).offset(HEADS_KEPT - 1).limit(1)
-    connection.execute(delete(t.head).where(h.chain_id == chain_id, h.number < oldest.scalar_subquery()))
+    new = upsert(connection, t.head, ("chain_id", "number"), ("hash", "parent_hash", "timestamp"))
+    connection.execute(new, [{"chain_id": chain_id, **block_columns(at)} for at in heads])
+    connection.execute(_FORGET_HEADS, {"chain": chain_id})
 
 
 def _write_found(connection: Connection, deployment_id: int, found: Sequence[Found]) -> None:
@@ -163,10 +164,10 @@ def _write_found(connection: Connection, deployment_id: int, found: Sequence[Fou
         return
     new = insert(connection, t.found)
     earlier = {"block": new.excluded.block}
-    upsert = new.on_conflict_do_update(
+    earliest = new.on_conflict_do_update(
         index_elements=["deployment_id", "key"], set_=earlier, where=t.found.c.block > new.excluded.block
     )
-    connection.execute(upsert, [{"deployment_id": deployment_id, **found_columns(item)} for item in found])
+    connection.execute(earliest, [{"deployment_id": deployment_id, **found_columns(item)} for item in found])
 
 
 def _finalize(connection: Connection, chain: Row[Any], finalized: BlockRef | None) -> None:

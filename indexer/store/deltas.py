@@ -7,12 +7,13 @@ written.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from indexer.model import Quote
+from indexer.model import Address, Line, Quote, Token
 from indexer.store.rows import Content
+from indexer.valuation.value import NoRate, Rate
 
 V = TypeVar("V")
 
@@ -61,6 +62,26 @@ class Ids:
     by_key: dict[object, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens that a snapshot named, the same as they are kept, and the ids of their rows."""
+
+    named: Mapping[Address, Token]
+    kept: Mapping[Address, Token]
+    ids: Mapping[Address, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Interned:
+    """Lines of one snapshot, the ids of their positions in the same order, and what is kept of them at these rates."""
+
+    tokens: Tokens
+    rates: Mapping[Address, Rate | NoRate]
+    lines: Sequence[Line]
+    ids: Sequence[int]
+    holdings: Mapping[int, Content]
+
+
 class Memory:
     """What a writer knows of the database without asking again. Thrown away when a transaction fails.
 
@@ -73,6 +94,7 @@ class Memory:
         self.tokens: dict[int, Ids] = {}
         self.places: dict[int, Ids] = {}
         self.covered: dict[int, tuple[Set[object], str]] = {}
+        self.interned: dict[int, Interned] = {}
         self._quotes: dict[Quote, int] = {}
         self._states: dict[int, OrderedDict[int, State]] = {}
         self._entries = 0

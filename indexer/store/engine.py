@@ -9,10 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 T = TypeVar("T")
 
@@ -45,6 +47,36 @@ class Engine(ABC):
         """See `Store.lease`."""
 
 
-def insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+Insert = postgresql.Insert | sqlite.Insert
+
+
+def insert(connection: Connection, table: Table) -> Insert:
     """An INSERT that knows ON CONFLICT, in the connection's dialect (both spell it alike)."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    return _insert(connection.dialect.name, table)
+
+
+def upsert(connection: Connection, table: Table, key: tuple[str, ...], said: tuple[str, ...]) -> Insert:
+    """An INSERT that, where there is a row of that key, writes these columns over."""
+    return _upsert(connection.dialect.name, table, key, said)
+
+
+def returning_id(statement: Insert) -> ReturningInsert[Any]:
+    """The same INSERT of one row, which tells the row's id."""
+    return _returning_id(statement)
+
+
+@cache
+def _insert(dialect: str, table: Table) -> Insert:
+    """Statements are built once: building and keying one takes longer than running it."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+@cache
+def _upsert(dialect: str, table: Table, key: tuple[str, ...], said: tuple[str, ...]) -> Insert:
+    new = _insert(dialect, table)
+    return new.on_conflict_do_update(index_elements=key, set_={name: new.excluded[name] for name in said})
+
+
+@cache
+def _returning_id(statement: Insert) -> ReturningInsert[Any]:
+    return statement.returning(statement.table.c.id)

@@ -11,16 +11,23 @@ from collections.abc import Iterable, Sequence, Set
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from indexer.model import Address, BlockRef, Bucket, Flow
 from indexer.store import flow_tables as f
 from indexer.store import tables as t
 from indexer.store.base import Covered, Flows, Place
 from indexer.store.deltas import Ids, Memory
-from indexer.store.engine import insert
+from indexer.store.engine import insert, returning_id, upsert
 from indexer.store.rows import block_columns, block_of
 from indexer.store.snapshots import deployment_id
+
+_B, _C = f.flow_block.c, f.covered.c
+_OTHER = (_B.deployment_id == bindparam("of"), _B.number == bindparam("at"), _B.hash != bindparam("by"), _B.live)
+_OTHER_DIES = update(f.flow_block).where(*_OTHER).values(live=False)
+_AROUND = (_C.deployment_id == bindparam("of"), _C.last >= bindparam("since"), _C.first <= bindparam("upto"))
+_TOUCHING = select(f.covered).where(*_AROUND)
+_COVER = update(f.covered).where(_C.id == bindparam("row")).values(first=bindparam("since"), last=bindparam("upto"))
 
 
 class FlowWriter:
@@ -39,26 +46,24 @@ class FlowWriter:
         for at, of_block in groupby(sorted(flows, key=lambda flow: flow.at.number), key=lambda flow: flow.at):
             block_id = self._block(at)
             rows = [self._row(block_id, flow) for flow in of_block]
-            new = insert(self._connection, f.flow)
-            said = {name: new.excluded[name] for name in ("amount_in", "amount_out")}
-            upsert = new.on_conflict_do_update(index_elements=["block_id", "place_id"], set_=said)
-            self._connection.execute(upsert, rows)
+            new = upsert(self._connection, f.flow, ("block_id", "place_id"), ("amount_in", "amount_out"))
+            self._connection.execute(new, rows)
 
     def cover(self, covered: Covered) -> None:
         """Say that all flows of some places are known in some blocks; joined with what touches it."""
         if covered.to_block < covered.from_block or not covered.places:
             return
         first, last, text = covered.from_block, covered.to_block, self._text(covered.places)
-        c = f.covered.c
-        touching = (c.deployment_id == self._deployment, c.last >= first - 1, c.first <= last + 1)
-        same = [row for row in self._connection.execute(select(f.covered).where(*touching)) if row.places == text]
+        c, around = f.covered.c, {"of": self._deployment, "since": first - 1, "upto": last + 1}
+        same = [row for row in self._connection.execute(_TOUCHING, around) if row.places == text]
         first, last = min([first, *(row.first for row in same)]), max([last, *(row.last for row in same)])
         if not same:
             values = {"deployment_id": self._deployment, "first": first, "last": last, "places": text}
             self._connection.execute(insert(self._connection, f.covered).values(values))
             return
-        self._connection.execute(delete(f.covered).where(c.id.in_([row.id for row in same[1:]])))
-        self._connection.execute(update(f.covered).where(c.id == same[0].id).values(first=first, last=last))
+        if len(same) > 1:
+            self._connection.execute(delete(f.covered).where(c.id.in_([row.id for row in same[1:]])))
+        self._connection.execute(_COVER, {"row": same[0].id, "since": first, "upto": last})
 
     def _row(self, block_id: int, flow: Flow) -> dict[str, Any]:
         ids = self._ids.by_key
@@ -67,14 +72,12 @@ class FlowWriter:
 
     def _block(self, at: BlockRef) -> int:
         """The row of a block, live from now on: another one of its number is no more."""
-        b = f.flow_block.c
-        other = (b.deployment_id == self._deployment, b.number == at.number, b.hash != at.hash, b.live)
-        if self._connection.execute(update(f.flow_block).where(*other).values(live=False)).rowcount:
+        place = {"of": self._deployment, "at": at.number, "by": at.hash}
+        if self._connection.execute(_OTHER_DIES, place).rowcount:
             self._cut(at.number, at.number, None)
-        new = insert(self._connection, f.flow_block)
-        values = new.values(deployment_id=self._deployment, live=True, **block_columns(at))
-        upsert = values.on_conflict_do_update(index_elements=["deployment_id", "hash"], set_={"live": True})
-        block_id: int = self._connection.execute(upsert.returning(b.id)).scalar_one()
+        new = returning_id(upsert(self._connection, f.flow_block, ("deployment_id", "hash"), ("live",)))
+        row = {"deployment_id": self._deployment, "live": True, **block_columns(at)}
+        block_id: int = self._connection.execute(new, row).scalar_one()
         return block_id
 
     def uncover(self, uncovered: Covered) -> None:

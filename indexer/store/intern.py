@@ -6,46 +6,84 @@ Part of a write transaction: nobody else writes meanwhile. Never changes a row.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, Connection, Row, Table, select
 
-from indexer.model import Address, Quote, Snapshot, Token
+from indexer.model import Address, Line, Quote, Snapshot, Token
 from indexer.store import tables as t
-from indexer.store.deltas import Ids, Memory, State
+from indexer.store.deltas import Ids, Interned, Memory, State, Tokens
 from indexer.store.engine import insert
 from indexer.store.rows import Columns, Content, content_of, quote_columns, tidy_token, token_columns
 from indexer.store.snapshots import token_of
-from indexer.valuation.value import rate
+from indexer.valuation.value import NoRate, Rate, rate
 
 _ASKED_AT_ONCE = 500
 
 
 def intern(connection: Connection, memory: Memory, deployment_id: int, chain_id: int, snapshot: Snapshot) -> State:
     """The state that a snapshot describes. Raises ValueError where it contradicts itself."""
-    tokens = {address: tidy_token(token) for address, token in snapshot.tokens.items()}
-    token_ids = _token_ids(connection, memory, chain_id, tokens)
-    positions = _keyed_lines(snapshot, token_ids, tokens)
-    position_ids = _position_ids(connection, memory, deployment_id, positions)
+    before = memory.interned.get(deployment_id)
+    tokens = _tokens(connection, memory, chain_id, snapshot.tokens, before)
+    if not snapshot.quotes.keys() <= tokens.ids.keys():
+        raise ValueError(f"{snapshot.deployment} at {snapshot.at}: a quote for a token that is not in the snapshot")
+    rates = {address: rate(snapshot.quotes.get(address), token) for address, token in tokens.kept.items()}
+    now = None if before is None else _like(before, tokens, rates, snapshot.lines)
+    if now is None:
+        positions = _keyed_lines(snapshot, tokens.ids, rates)
+        by_key = _position_ids(connection, memory, deployment_id, positions)
+        ids = [by_key[key] for key in positions]
+        now = Interned(tokens, rates, snapshot.lines, ids, dict(zip(ids, positions.values(), strict=True)))
+    memory.interned[deployment_id] = now
     quote_ids = _quote_ids(connection, memory, snapshot.quotes.values())
-    return State(
-        {position_ids[key]: content for key, content in positions.items()},
-        {token_ids[address]: quote_ids[quote] for address, quote in snapshot.quotes.items()},
-    )
+    return State(now.holdings, {tokens.ids[address]: quote_ids[quote] for address, quote in snapshot.quotes.items()})
+
+
+def _tokens(
+    connection: Connection, memory: Memory, chain_id: int, named: Mapping[Address, Token], before: Interned | None
+) -> Tokens:
+    if before is not None and before.tokens.named == named:
+        return before.tokens
+    kept = {address: tidy_token(token) for address, token in named.items()}
+    ids = memory.tokens.setdefault(chain_id, Ids())
+    _learn(connection, ids, _Tokens(t.token, t.token.c.chain_id, chain_id), kept.values())
+    return Tokens(named, kept, {address: ids.by_key[token] for address, token in kept.items()})
+
+
+def _like(before: Interned, tokens: Tokens, rates: Rates, lines: Sequence[Line]) -> Interned | None:
+    """Lines of the same positions in the same order: only what is another line, or at another rate, is looked at.
+
+    None where they are of other positions.
+    """
+    if tokens is not before.tokens or len(lines) != len(before.lines):
+        return None
+    moved = {address for address, found in rates.items() if found != before.rates[address]}
+    changed = [
+        (position_id, line, old)
+        for position_id, line, old in zip(before.ids, lines, before.lines, strict=True)
+        if line is not old or line.holding.token in moved
+    ]
+    if any(_place(line) != _place(old) for _, line, old in changed):
+        return None
+    holdings = dict(before.holdings)
+    holdings.update((position_id, content_of(line, rates[line.holding.token])) for position_id, line, _ in changed)
+    return Interned(tokens, rates, lines, before.ids, holdings)
+
+
+def _place(line: Line) -> tuple[str, str, str]:
+    held = line.holding
+    return held.token, held.owner, held.bucket
 
 
 PositionKey = tuple[int, str, str]
 """Token, owner and bucket; a Bucket is equal to its text."""
 
+Rates = Mapping[Address, Rate | NoRate]
 
-def _keyed_lines(
-    snapshot: Snapshot, token_ids: Mapping[Address, int], tokens: Mapping[Address, Token]
-) -> dict[PositionKey, Content]:
-    if not snapshot.quotes.keys() <= token_ids.keys():
-        raise ValueError(f"{snapshot.deployment} at {snapshot.at}: a quote for a token that is not in the snapshot")
-    rates = {address: rate(snapshot.quotes.get(address), token) for address, token in tokens.items()}
+
+def _keyed_lines(snapshot: Snapshot, token_ids: Mapping[Address, int], rates: Rates) -> dict[PositionKey, Content]:
     lines: dict[PositionKey, Content] = {}
     for line in snapshot.lines:
         held = line.holding
@@ -55,14 +93,6 @@ def _keyed_lines(
     if len(lines) != len(snapshot.lines) or len({key[0] for key in lines}) != len(token_ids):
         raise ValueError(f"{snapshot.deployment} at {snapshot.at}: two lines for one position, or a token without any")
     return lines
-
-
-def _token_ids(
-    connection: Connection, memory: Memory, chain_id: int, tokens: Mapping[Address, Token]
-) -> dict[Address, int]:
-    ids = memory.tokens.setdefault(chain_id, Ids())
-    _learn(connection, ids, _Tokens(t.token, t.token.c.chain_id, chain_id), tokens.values())
-    return {address: ids.by_key[token] for address, token in tokens.items()}
 
 
 def _position_ids(

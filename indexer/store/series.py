@@ -14,7 +14,7 @@ from indexer.model import Snapshot, State, Status
 from indexer.store import deltas
 from indexer.store import tables as t
 from indexer.store.deltas import NOTHING, Memory, difference
-from indexer.store.engine import insert
+from indexer.store.engine import insert, returning_id
 from indexer.store.intern import intern
 from indexer.store.rows import REASON_BYTES, Columns, Content, block_columns, total_columns
 from indexer.store.snapshots import Spot, neighbours, state_at
@@ -80,16 +80,17 @@ class Series:
 
     def _insert(self, snapshot: Snapshot) -> int:
         final = snapshot.at.number <= self._final_number
-        row = insert(self._connection, t.snapshot).values(
-            deployment_id=self._deployment_id,
+        row = {
+            "deployment_id": self._deployment_id,
             **block_columns(snapshot.at),
-            state=(State.FINAL if final else State.PROVISIONAL).value,
-            status=snapshot.status.value,
-            reason=clean(snapshot.reason, REASON_BYTES),
-            methodology=snapshot.methodology,
-            adapter=snapshot.adapter,
-        )
-        snapshot_id: int = self._connection.execute(row.returning(t.snapshot.c.id)).scalar_one()
+            "state": (State.FINAL if final else State.PROVISIONAL).value,
+            "status": snapshot.status.value,
+            "reason": clean(snapshot.reason, REASON_BYTES),
+            "methodology": snapshot.methodology,
+            "adapter": snapshot.adapter,
+        }
+        new = returning_id(insert(self._connection, t.snapshot))
+        snapshot_id: int = self._connection.execute(new, row).scalar_one()
         totals = [
             {"snapshot_id": snapshot_id, **total_columns(bucket, total)} for bucket, total in snapshot.totals.items()
         ]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, repeat
 
 from indexer.model import Address, Bucket, Holding, Line, Quote, Status, Token, Total
 from indexer.units import usd_scale
@@ -26,14 +28,38 @@ NoRate = tuple[Status, str]
 _TROUBLE = (Status.HELD, Status.MALFORMED, Status.MISSING, Status.SUSPECT)
 
 
+@dataclass(frozen=True, slots=True)
+class Valued:
+    """Lines, and the rates they were made at. The same holding at the same rate is the same line, at any block."""
+
+    lines: tuple[Line, ...] = ()
+    rates: Mapping[Address, Rate | NoRate] = field(default_factory=dict)
+
+
 def value(
     holdings: Collection[Holding], quotes: Mapping[Address, Quote], tokens: Mapping[Address, Token]
 ) -> tuple[Line, ...]:
     """Each holding with its USD value, in the order of the holdings."""
+    return value_again(Valued(), holdings, quotes, tokens).lines
+
+
+def value_again(
+    before: Valued, holdings: Collection[Holding], quotes: Mapping[Address, Quote], tokens: Mapping[Address, Token]
+) -> Valued:
+    """As `value`: a line that was made `before`, of the same holding at the same rate, is taken as it is."""
     rates: dict[Address, Rate | NoRate] = {}
     for token in {holding.token for holding in holdings}:
         rates[token] = rate(quotes.get(token), tokens.get(token))
-    return tuple([Line(holding, *worth(holding, rates[holding.token])) for holding in holdings])
+    same = {token for token, found in rates.items() if found == before.rates.get(token)}
+    lines = [
+        line if line and line.holding is holding and holding.token in same else _line(holding, rates[holding.token])
+        for holding, line in zip(holdings, chain(before.lines, repeat(None)), strict=False)
+    ]
+    return Valued(tuple(lines), rates)
+
+
+def _line(holding: Holding, rate: Rate | NoRate) -> Line:
+    return Line(holding, *worth(holding, rate))
 
 
 def rate(quote: Quote | None, token: Token | None) -> Rate | NoRate:
@@ -78,7 +104,7 @@ def judge(lines: Sequence[Line]) -> tuple[Status, str]:
     HELD if any line that should have a value has none; unpriced tokens and contracts not deployed yet do not hold a
     snapshot back. A snapshot in which nothing is deployed yet is NOT_APPLICABLE.
     """
-    trouble = [line for line in lines if line.status in _TROUBLE]
+    trouble = [line for line in lines if line.status is not Status.OK and line.status in _TROUBLE]
     if trouble:
         reasons = Counter(line.reason for line in trouble)
         told = "; ".join(reason for reason, _ in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:3])

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
+from eth_abi import decode, encode
 
-from benchmarks import backfill, factory, series, snapshot, store_rows
+from benchmarks import backfill, factory, peers, series, snapshot, store_rows
 from benchmarks.figures import Figure, table
 from benchmarks.load import Kind, Load, address, place_of, scaled, two_tokens
 from benchmarks.replay import Round, replaying_server
-from benchmarks.replay_server import DEEP_EVERY, block
+from benchmarks.replay_server import AGGREGATE, DEEP_EVERY, HEAD, Node, answer, block
 from indexer.model import Status
-from indexer.reads.abi import CALL_GAS
+from indexer.reads.abi import CALL_GAS, interface
 from indexer.reads.ledger.audit import audit
 from indexer.reads.sizes import START_GAS
 from indexer.run.snapshot import Known
@@ -108,3 +110,25 @@ async def test_the_replayed_logs_lead_to_the_replayed_answers(tmp_path: Path) ->
             await of.ledger.follow([block(1_002 + start + i) for i in range(46)])
         assert await audit(of.ledger, [t.key for t in of.ledger.book.tracks.values()], block(1_231)) == []
         assert sum(len(track.numbers) > 2 for track in of.ledger.book.tracks.values()) > 20
+
+
+def test_the_server_answers_the_older_aggregate_of_the_peer_as_its_contracts_do() -> None:
+    asked = [
+        (bytes.fromhex(one[2:]), interface("solidly_pool").getReserves.selector) for one in TINY.addresses(Kind.PAIR)
+    ]
+    data = AGGREGATE + encode(["(address,bytes)[]"], [asked]).hex()
+    call = {"id": 1, "method": "eth_call", "params": [{"data": data}, hex(HEAD)]}
+    number, outputs = decode(["uint256", "bytes[]"], bytes.fromhex(Node().reply(call)["result"][2:]))
+    assert number == HEAD
+    assert list(outputs) == [answer(*one, HEAD) for one in asked]
+
+
+async def test_a_peer_that_fails_is_told_and_never_measured() -> None:
+    with pytest.raises(RuntimeError, match="the peer failed"):
+        await peers.compare(TINY, 1, (sys.executable, "-c", "raise SystemExit(3)"), warm_up=1)
+
+
+async def test_a_peer_that_reads_other_numbers_is_never_measured() -> None:
+    other = 'print(\'{"taken": [[1, 1]], "sum": "7"}\')'
+    with pytest.raises(ValueError, match="other numbers"):
+        await peers.compare(TINY, 1, (sys.executable, "-c", other), warm_up=1)

@@ -57,6 +57,25 @@ async def test_whatever_is_committed_comes_back_equal(store: Store, data: st.Dat
 
 @given(data=st.data())
 @relaxed
+async def test_the_same_lines_under_other_prices_and_among_other_lines_come_back_equal(
+    store: Store, data: st.DataObject
+) -> None:
+    chain, key, _ = await fresh(store)
+    first = data.draw(snapshots(key, block(0)))
+    made = [first]
+    for number in range(1, 4):
+        other = data.draw(snapshots(key, block(number)))
+        quotes = {a: data.draw(st.sampled_from([q, first.quotes.get(a, q)])) for a, q in other.quotes.items()}
+        same = replace(first, at=block(number), quotes={a: q for a, q in quotes.items() if a in first.tokens})
+        made.append(data.draw(st.sampled_from([other, same, replace(first, at=block(number))])))
+    for snapshot in made:
+        await store.commit(Commit(chain, [snapshot]))
+    for snapshot in made:
+        assert await store.snapshot(key, snapshot.at.number) == snapshot
+
+
+@given(data=st.data())
+@relaxed
 async def test_a_replay_of_any_range_tells_each_snapshot_as_it_was_committed(store: Store, data: st.DataObject) -> None:
     chain, key, _ = await fresh(store)
     numbers = data.draw(st.lists(st.integers(0, 20), min_size=1, max_size=6, unique=True))

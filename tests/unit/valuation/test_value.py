@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from indexer.model import Address, Bucket, Grade, Holding, Quote, Status, Token
 from indexer.units import PRICE_DECIMALS, UINT256_MAX, USD_DECIMALS
-from indexer.valuation.value import judge, totals, value
+from indexer.valuation.value import Valued, judge, totals, value, value_again
 
 TOKEN = Address("0x" + "aa" * 20)
 VAULT = Address("0x" + "bb" * 20)
@@ -96,3 +96,30 @@ def test_a_token_that_answers_to_nobody_and_has_no_route_holds_no_snapshot_back(
 def test_a_contract_whose_token_cannot_be_had_holds_its_snapshot_though_no_route_is_known() -> None:
     lines = valued(Holding(TOKEN, None, TOKEN, status=Status.HELD, reason="reverted"), None)
     assert judge(lines)[0] is Status.HELD
+
+
+POOL = [
+    Holding(TOKEN, 7, VAULT),
+    Holding(VAULT, 9, VAULT),
+    Holding(TOKEN, None, VAULT, status=Status.HELD, reason="x"),
+    Holding(TOKEN, 7, VAULT),
+]
+
+
+@given(st.lists(st.tuples(st.lists(st.sampled_from(POOL)), st.none() | st.integers(0, 3), st.sampled_from([6, None]))))
+def test_lines_made_before_are_taken_only_where_they_would_come_out_the_same(
+    blocks: list[tuple[list[Holding], int | None, int | None]],
+) -> None:
+    before = Valued()
+    for holdings, price, decimals in blocks:
+        quotes = {} if price is None else {TOKEN: quote(price)}
+        tokens = {TOKEN: Token(TOKEN, "X", decimals)}
+        before = value_again(before, holdings, quotes, tokens)
+        assert before.lines == value(holdings, quotes, tokens)
+
+
+def test_an_untouched_holding_at_the_same_price_keeps_its_line() -> None:
+    quotes, tokens = {TOKEN: quote(10**36)}, {TOKEN: Token(TOKEN, "X", 18)}
+    first = value_again(Valued(), POOL[:2], quotes, tokens)
+    again = value_again(first, POOL[:2], quotes, tokens)
+    assert all(one is other for one, other in zip(first.lines, again.lines, strict=True))

@@ -1,0 +1,137 @@
+"""The snapshot of `benchmarks.snapshot` beside multicall.py of PyPI: `python -m benchmarks.peers [--python PATH]`.
+
+Both read the same calls of the same blocks from the same replaying server, one after the other. The peer runs in
+an environment of its own, made by `uv` where no interpreter that has it is given. Fails where their numbers differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import tempfile
+from asyncio.subprocess import PIPE, create_subprocess_exec
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.figures import Figure, Sample, median, print_figures, quiet, timed
+from benchmarks.load import LARGE, Load
+from benchmarks.replay import Round, replaying_server
+from benchmarks.replay_server import block
+from benchmarks.snapshot import World, answers, committed, world
+from indexer.reads.plan import Ask, Call
+from indexer.run.snapshot import Known
+
+PACKAGE = "multicall==0.15.2"
+BY_UV = ("uv", "run", "--no-project", "--with", PACKAGE, "python")
+FIRST_BLOCK = 1_000
+WARM_UP = 20
+SCRIPT = Path(__file__).with_name("multicall_py.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Medians of one snapshot: the bare client, decoded answers, everything to the commit, and the peer's answers."""
+
+    floor: Sample
+    answers: Sample
+    committed: Sample
+    peer: Sample
+    reads: int
+
+    def figures(self) -> list[Figure]:
+        """A line for each, by the clock and by the processor, each beside the floor."""
+        told = {
+            f"multicall.py: {self.reads:,} reads to integers": self.peer,
+            "ours: the same reads, each proven to be of its block": self.answers,
+            "ours: + adapters, prices, valuation and commit": self.committed,
+        }
+        return [
+            Figure(name, unit, value, least)
+            for name, sample in told.items()
+            for unit, value, least in (
+                ("ms", sample.wall_ms, self.floor.wall_ms),
+                ("ms CPU", sample.cpu_ms, self.floor.cpu_ms),
+            )
+        ]
+
+
+async def compare(load: Load, repeat: int, command: Sequence[str], *, warm_up: int = WARM_UP) -> Compared:
+    """Both at the same blocks. Raises ValueError where the peer reads other numbers."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with replaying_server() as url, world(load, url, Path(folder)) as of:
+            known = Known()
+            for number in range(FIRST_BLOCK - warm_up, FIRST_BLOCK):
+                await committed(of, block(number), known)
+            of.reader.taken()
+            samples = [await _one_block(of, FIRST_BLOCK + i, known) for i in range(repeat)]
+            last = FIRST_BLOCK + repeat
+            await committed(of, block(last), known)
+            asks = _asks(of.reader.taken())
+            told = await _peer(command, url, asks, range(FIRST_BLOCK, last + 1))
+            if int(told["sum"]) != await _sum(of, asks, last):
+                raise ValueError("the peer read other numbers")
+            peer = median(Sample(*one) for one in told["taken"])
+            floors, bare, whole = (median(column) for column in zip(*samples, strict=True))
+            return Compared(floors, bare, whole, peer, len(asks))
+
+
+async def _one_block(of: World, number: int, known: Known) -> tuple[Sample, Sample, Sample]:
+    at = block(number)
+    whole = await timed(committed(of, at, known))
+    rounds = of.reader.taken()
+    await of.floor.learn(rounds)
+    await of.floor.read(rounds)
+    samples = await timed(of.floor.read(rounds)), await timed(answers(of, at, rounds)), whole
+    of.reader.taken()
+    return samples
+
+
+def _asks(rounds: Sequence[Round]) -> list[Call]:
+    asks: list[Ask] = [ask for one in rounds for ask in one.asks]
+    return [ask for ask in asks if isinstance(ask, Call)]
+
+
+async def _sum(of: World, asks: Sequence[Call], number: int) -> int:
+    """The sum of all numbers of these answers."""
+    read = await of.reader.read(asks, block(number))
+    return sum(_as_number(word) for one in read for word in (one if isinstance(one, tuple) else (one,)))
+
+
+def _as_number(answer: Any) -> int:
+    return int(answer, 16) if isinstance(answer, str) else int(answer)
+
+
+async def _peer(command: Sequence[str], url: str, asks: Sequence[Call], blocks: Sequence[int]) -> Any:
+    """What the peer's program says of itself."""
+    asked = json.dumps({"calls": [_as_text(ask) for ask in asks], "blocks": list(blocks)})
+    process = await create_subprocess_exec(*command, str(SCRIPT), url, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+    said, trouble = await process.communicate(asked.encode())
+    if process.returncode:
+        raise RuntimeError(f"the peer failed: {trouble.decode(errors='replace')[-500:]}")
+    return json.loads(said)
+
+
+def _as_text(ask: Call) -> list[Any]:
+    """Target, signature with outputs, arguments, and how many outputs."""
+    outputs = ask.function.outputs or ()
+    words = [ask.data[i : i + 32] for i in range(4, len(ask.data), 32)]
+    holders = ["0x" + word[12:].hex() for word in words]
+    return [ask.target, f"{ask.function.signature}({','.join(outputs)})", holders, len(outputs)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--python", help=f"an interpreter that has {PACKAGE}")
+    parser.add_argument("--repeat", type=int, default=15)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    quiet()
+    command = (options.python,) if options.python else BY_UV
+    print_figures(asyncio.run(compare(LARGE, options.repeat, command)).figures(), options.json)
+
+
+if __name__ == "__main__":
+    main()
