@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 from indexer.cli.app import VERBS, main
@@ -35,6 +35,8 @@ def _help(verb: str) -> str:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_FILE
+    parser = argparse.ArgumentParser(prog="python -m indexer.cli.docs", description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path, default=DEFAULT_FILE, help="default: %(default)s")
+    target = parser.parse_args().file
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(reference(), "utf-8")
