@@ -7,15 +7,17 @@ is one balance, whatever markets it serves. https://docs.morpho.org/get-started/
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from indexer.adapters.base import Adapter, ContractAddress, Params
+from indexer.adapters.logged import Event, Logged
 from indexer.adapters.parts import Addresses, ask_groups, balance_of, holding
-from indexer.errors import CallFailed
 from indexer.model import NATIVE, Address, BlockRef, Bucket, Found, Holding
 from indexer.reads.abi import interface
-from indexer.reads.decode import decode_types
-from indexer.reads.plan import Answer, Failed, Log, LogQuery, Plan, need
-from indexer.reads.types import abi_type
+from indexer.reads.plan import Answer, Failed, Plan
+
+MARKET_PARAMS = ("address", "address", "address", "address", "uint256")
+"""Loan token, collateral token, oracle, interest rate model, and the loan-to-value at which one is liquidated."""
 
 TOTAL_BORROW_ASSETS = 2
 """Where it stands in the struct of a market."""
@@ -41,24 +43,20 @@ class MorphoBlue(Adapter[MorphoBlueParams]):
     def discover(
         self, params: MorphoBlueParams, known: Sequence[Found], from_block: int, at: BlockRef
     ) -> Plan[list[Found]]:
-        created = interface("morpho_blue").events["CreateMarket"]
-        (logs,) = yield [LogQuery((params.morpho,), ((created,),), from_block, at.number)]
-        names = {item.key for item in known}
-        new = {item.key: item for item in map(_market_created, need(logs)) if item.key not in names}
-        return list(new.values())
+        return (yield from _announced(params).find(known, from_block, at))
 
     def read(self, params: MorphoBlueParams, found: Sequence[Found], at: BlockRef) -> Plan[list[Holding]]:
         markets = [item for item in found if item.block <= at.number]
         tokens, loans = _tokens(markets, params.exclude), _loans(markets, params.exclude)
-        contract, morpho = interface("morpho_blue"), params.morpho
+        contract, morpho, announced = interface("morpho_blue"), params.morpho, _announced(params)
         probe, balances, *states = yield from ask_groups(
             [
-                [contract.owner(morpho)],
+                [announced.probe],
                 [balance_of(token, morpho) for token in tokens],
                 *([contract.market(morpho, bytes.fromhex(market)) for market in ids] for ids in loans.values()),
             ]
         )
-        need(probe[0])
+        announced.check(probe[0], markets)
         owed = zip(loans, map(_sum, states), strict=True)
         return [
             *(holding(token, morpho, balance) for token, balance in zip(tokens, balances, strict=True)),
@@ -66,14 +64,15 @@ class MorphoBlue(Adapter[MorphoBlueParams]):
         ]
 
 
-def _market_created(log: Log) -> Found:
-    """What a `CreateMarket` log found. Raises CallFailed for a log of another layout."""
-    try:
-        loan, collateral = decode_types((abi_type("address"), abi_type("address")), log.data[:64])
-        market = log.topics[1][2:]
-    except (ValueError, IndexError) as error:
-        raise CallFailed("a CreateMarket log is not Morpho Blue's", tx=log.tx_hash) from error
-    return Found(market, log.block_number, {"loan": loan, "collateral": collateral})
+def _announced(params: MorphoBlueParams) -> Logged:
+    contract = interface("morpho_blue")
+    created = Event("Morpho Blue", contract.events["CreateMarket"], ("bytes32",), MARKET_PARAMS)
+    return Logged(params.morpho, created, _market, contract.owner(params.morpho))
+
+
+def _market(values: tuple[Any, ...], block: int) -> list[Found]:
+    market, loan, collateral, *_ = values
+    return [Found(market.hex(), block, {"loan": loan, "collateral": collateral})]
 
 
 def _tokens(markets: Sequence[Found], exclude: Sequence[Address]) -> list[Address]:
