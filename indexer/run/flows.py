@@ -59,7 +59,7 @@ class Flowing:
         for block, moves in moved:
             for track, amounts in moves.items():
                 for (deployment, place), index in self._by_key.get(track.key, ()):
-                    came, went = amounts[index]
+                    came, went = amounts[2 * index : 2 * index + 2]
                     found.setdefault(deployment, []).append(Flow(block, *place, came, went))
         return found
 
