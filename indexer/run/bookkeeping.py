@@ -13,7 +13,8 @@ from indexer.model import BlockRef, Flow
 from indexer.reads.ledger.audit import Difference, audit, changed, rotation
 from indexer.reads.ledger.ledger import Ledger
 from indexer.run.flows import Flowing
-from indexer.run.snapshot import Taken
+from indexer.run.known import Taken
+from indexer.run.standing import Standing
 from indexer.store.base import Commit, Covered
 
 FOLDED_AT_ONCE = 400
@@ -37,6 +38,7 @@ class Bookkeeper:
     """Keeps one ledger beside the follower."""
 
     ledger: Ledger
+    standing: Standing
     flowing: Flowing = field(default_factory=Flowing)
     behind: list[BlockRef] = field(default_factory=list)
     _audited: int = -AUDIT_EVERY

@@ -8,7 +8,7 @@ Keeps nothing between runs: a pinned read makes it anew.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -61,8 +61,8 @@ class Ledger:
     book: Book = field(default_factory=Book)
     flaws: dict[Key, Flaw] = field(default_factory=dict)
     blocks: dict[int, BlockRef] = field(default_factory=dict)
-    ways: Counter[Way] = field(default_factory=Counter)
-    _ways_at: BlockRef | None = None
+    _asked_at: BlockRef | None = None
+    _asked: set[Key] = field(default_factory=set)
     _kept: list[Log] = field(default_factory=list)
     _kept_since: dict[Address, int] = field(default_factory=dict)
     _watching: tuple[int, tuple[LogQuery, ...]] = (-1, ())
@@ -149,8 +149,26 @@ class Ledger:
             if at.number == self.book.tip:
                 await self._learn(raws, at)
             known.update(raws)
-        self._count(questions, at)
+        self._note(questions, at)
         return [known[key] for key in questions]
+
+    def unchanged(self, keys: Collection[Key], since: BlockRef, at: BlockRef) -> bool:
+        """Whether logs alone say that all these questions, asked at one block, have the same answers at the other.
+
+        A log query of the blocks up to the one is that of the blocks up to the other, from where it ended.
+        """
+        if self.blocks.get(since.number) != since or self.blocks.get(at.number) != at:
+            return False
+        stand = all(self._stands(key, since.number, at.number) for key in keys)
+        if stand:
+            self._note(keys, at)
+        return stand
+
+    def _stands(self, key: Key, since: int, at: int) -> bool:
+        if isinstance(key, LogQuery):
+            return at <= since or self._logs_of(replace(key, from_block=since + 1, to_block=at)) == []
+        track = self.book.tracks.get(key)
+        return track is not None and track.trusted and (state := track.at(at)) is not None and state == track.at(since)
 
     def _known(self, key: Key, at: BlockRef) -> Raw | None:
         if isinstance(key, LogQuery):
@@ -227,15 +245,20 @@ class Ledger:
         }
         self.around = replace(self.around, aggregators={**self.around.aggregators, **found})
 
-    def _count(self, questions: Iterable[Key], at: BlockRef) -> None:
-        if at != self._ways_at:
-            self._ways_at, self.ways = at, Counter()
-        self.ways.update(map(self.way, questions))
+    def _note(self, questions: Iterable[Key], at: BlockRef) -> None:
+        if at != self._asked_at:
+            self._asked_at, self._asked = at, set()
+        self._asked.update(questions)
+
+    @property
+    def ways(self) -> Counter[Way]:
+        """How what was asked at the last block is answered at the next one."""
+        return Counter(map(self.way, self._asked))
 
     def prospects(self) -> Counter[Way]:
         """How what was asked at the last block can be answered later on, once it is proven."""
         tracked = Counter(track.rule.way for track in self.book.tracks.values())
-        return tracked + Counter({Way.TIMED: max(sum(self.ways.values()) - tracked.total(), 0)})
+        return tracked + Counter({Way.TIMED: max(len(self._asked) - tracked.total(), 0)})
 
     def way(self, key: Key) -> Way:
         """How a question is answered at the next block."""
