@@ -58,10 +58,14 @@ class Track:
 
 @dataclass(slots=True)
 class Book:
-    """All tracks of one chain, up to the block `tip`. The `version` moves with what is watched."""
+    """All tracks of one chain, up to the block `tip`. The `version` moves with what is watched.
+
+    `turned` are the questions whose amounts became known or unknown since somebody took them out.
+    """
 
     tip: int = -1
     version: int = 0
+    turned: set[Key] = field(default_factory=set)
     tracks: dict[Key, Track] = field(default_factory=dict)
     _watched: dict[Address, dict[tuple[Hash | None, int, str], list[tuple[Track, Effect]]]] = field(
         default_factory=dict
@@ -80,6 +84,7 @@ class Book:
         """Track it no more."""
         track = self.tracks.pop(key, None)
         self.version += 1
+        self.turned.add(key)
         for watch in track.rule.watches if track else ():
             places = self._watched[watch.emitter]
             left = [hit for hit in places[_place(watch)] if hit[0] is not track]
@@ -105,6 +110,8 @@ class Book:
                 if before is not None and track.opened < number:
                     after = effect(before, log, timestamp)
                     track.put(number, after)
+                    if after is None:
+                        self.turned.add(track.key)
                     _add(moves.setdefault(track, _nothing(track)), before, after)
         self.tip = number
         return moves

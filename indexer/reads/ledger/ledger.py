@@ -12,11 +12,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from indexer.model import Address, BlockRef, Log, LogQuery
+from indexer.model import Address, BlockRef, Hash, Log, LogQuery
 from indexer.reads.abi import interface
 from indexer.reads.batch import Counted, Sent
 from indexer.reads.ledger.book import Book, Moves, Track
-from indexer.reads.ledger.rules import Surroundings, Way, is_feed, queries, rule_of
+from indexer.reads.ledger.rules import ZERO, Surroundings, Way, is_feed, queries, rule_of
 from indexer.reads.plan import Ask
 from indexer.reads.source import CallKey, Key, Raw
 
@@ -51,7 +51,10 @@ class Flaw:
 
 @dataclass(slots=True)
 class Ledger:
-    """One chain's answers up to the block `tip`. `around` learns the aggregators of feeds as they are met."""
+    """One chain's answers up to the block `tip`. `around` learns the aggregators of feeds as they are met.
+
+    `began` is the hash of the block at which it last started from nothing.
+    """
 
     source: Counted
     logs: LogSource
@@ -61,6 +64,7 @@ class Ledger:
     book: Book = field(default_factory=Book)
     flaws: dict[Key, Flaw] = field(default_factory=dict)
     blocks: dict[int, BlockRef] = field(default_factory=dict)
+    began: Hash = ZERO
     _asked_at: BlockRef | None = None
     _asked: set[Key] = field(default_factory=set)
     _kept: list[Log] = field(default_factory=list)
@@ -79,7 +83,8 @@ class Ledger:
 
     def start(self, at: BlockRef) -> None:
         """Forget everything, and begin at a block: what is read there is folded from the next one on."""
-        self.book, self.blocks = Book(at.number), {at.number: at}
+        self.book, self.blocks = Book(at.number, turned={*self.book.turned, *self.book.tracks}), {at.number: at}
+        self.began = at.hash
         self._kept, self._kept_since, self._watching = [], {}, (-1, ())
 
     async def follow(self, blocks: Sequence[BlockRef]) -> list[tuple[BlockRef, Moves]]:
@@ -109,7 +114,8 @@ class Ledger:
         self.blocks[block.number] = block
         for track in moves:
             if not track.moved:
-                track.moved, track.trusted, track.agreed, track.since_s = True, False, 0, block.timestamp
+                track.moved, track.agreed, track.since_s = True, 0, block.timestamp
+                self.trust(track, False)
         return moves
 
     def _watch(self) -> None:
@@ -221,7 +227,18 @@ class Ledger:
         track.verified = at.number
         old_enough = not track.rule.may_accrue or at.timestamp - track.since_s >= self.proof_s
         shown = track.moved or not track.rule.must_move
-        track.trusted = track.agreed >= PROOFS and old_enough and shown
+        self.trust(track, track.agreed >= PROOFS and old_enough and shown)
+
+    def trust(self, track: Track, proven: bool) -> None:
+        """Give the track's answers out from now on, or read them."""
+        if track.trusted is not proven:
+            track.trusted = proven
+            self.book.turned.add(track.key)
+
+    def amounts_known(self, key: Key) -> bool:
+        """Whether all that came and went in a question's answer, since it is tracked, is known to be right."""
+        track = self.book.tracks.get(key)
+        return track is not None and track.trusted and track.state is not None
 
     def mark(self, key: Key, flaw: Flaw) -> None:
         """Read this question from now on."""
