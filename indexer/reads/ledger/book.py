@@ -58,10 +58,14 @@ class Track:
 
 @dataclass(slots=True)
 class Book:
-    """All tracks of one chain, up to the block `tip`. The `version` moves with what is watched."""
+    """All tracks of one chain, up to the block `tip`. The `version` moves with what is watched.
+
+    `turned` are the questions whose amounts became known or unknown since somebody took them out.
+    """
 
     tip: int = -1
     version: int = 0
+    turned: set[Key] = field(default_factory=set)
     tracks: dict[Key, Track] = field(default_factory=dict)
     _watched: dict[Address, dict[Hash, tuple[Track, ...]]] = field(default_factory=dict)
 
@@ -79,6 +83,7 @@ class Book:
         """Track it no more."""
         track = self.tracks.pop(key, None)
         self.version += 1
+        self.turned.add(key)
         if track is not None:
             for emitter in track.rule.emitters:
                 self._leave(track, emitter)
@@ -106,6 +111,8 @@ class Book:
                 if before is not None and track.opened < number:
                     after = effect(before, log, timestamp)
                     track.put(number, after)
+                    if after is None:
+                        self.turned.add(track.key)
                     if track not in moves:
                         moves[track] = [0, 0] * track.rule.amounts
                     _add(moves[track], before, after)

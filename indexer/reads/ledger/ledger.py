@@ -8,15 +8,15 @@ Keeps nothing between runs: a pinned read makes it anew.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from indexer.model import Address, BlockRef, Log, LogQuery
+from indexer.model import Address, BlockRef, Hash, Log, LogQuery
 from indexer.reads.abi import interface
 from indexer.reads.batch import Counted, Sent
 from indexer.reads.ledger.book import Book, Moves, Track
-from indexer.reads.ledger.rules import Surroundings, Way, is_feed, queries, rule_of
+from indexer.reads.ledger.rules import ZERO, Surroundings, Way, is_feed, queries, rule_of
 from indexer.reads.plan import Ask
 from indexer.reads.source import CallKey, Key, Raw
 
@@ -51,7 +51,10 @@ class Flaw:
 
 @dataclass(slots=True)
 class Ledger:
-    """One chain's answers up to the block `tip`. `around` learns the aggregators of feeds as they are met."""
+    """One chain's answers up to the block `tip`. `around` learns the aggregators of feeds as they are met.
+
+    `began` is the hash of the block at which it last started from nothing.
+    """
 
     source: Counted
     logs: LogSource
@@ -61,8 +64,9 @@ class Ledger:
     book: Book = field(default_factory=Book)
     flaws: dict[Key, Flaw] = field(default_factory=dict)
     blocks: dict[int, BlockRef] = field(default_factory=dict)
-    ways: Counter[Way] = field(default_factory=Counter)
-    _ways_at: BlockRef | None = None
+    began: Hash = ZERO
+    _asked_at: BlockRef | None = None
+    _asked: set[Key] = field(default_factory=set)
     _kept: list[Log] = field(default_factory=list)
     _kept_since: dict[Address, int] = field(default_factory=dict)
     _watching: tuple[int, tuple[LogQuery, ...]] = (-1, ())
@@ -79,7 +83,8 @@ class Ledger:
 
     def start(self, at: BlockRef) -> None:
         """Forget everything, and begin at a block: what is read there is folded from the next one on."""
-        self.book, self.blocks = Book(at.number), {at.number: at}
+        self.book, self.blocks = Book(at.number, turned={*self.book.turned, *self.book.tracks}), {at.number: at}
+        self.began = at.hash
         self._kept, self._kept_since, self._watching = [], {}, (-1, ())
 
     async def follow(self, blocks: Sequence[BlockRef]) -> list[tuple[BlockRef, Moves]]:
@@ -109,7 +114,8 @@ class Ledger:
         self.blocks[block.number] = block
         for track in moves:
             if not track.moved:
-                track.moved, track.trusted, track.agreed, track.since_s = True, False, 0, block.timestamp
+                track.moved, track.agreed, track.since_s = True, 0, block.timestamp
+                self.trust(track, False)
         return moves
 
     def _watch(self) -> None:
@@ -149,8 +155,26 @@ class Ledger:
             if at.number == self.book.tip:
                 await self._learn(raws, at)
             known.update(raws)
-        self._count(questions, at)
+        self._note(questions, at)
         return [known[key] for key in questions]
+
+    def unchanged(self, keys: Collection[Key], since: BlockRef, at: BlockRef) -> bool:
+        """Whether logs alone say that all these questions, asked at one block, have the same answers at the other.
+
+        A log query of the blocks up to the one is that of the blocks up to the other, from where it ended.
+        """
+        if self.blocks.get(since.number) != since or self.blocks.get(at.number) != at:
+            return False
+        stand = all(self._stands(key, since.number, at.number) for key in keys)
+        if stand:
+            self._note(keys, at)
+        return stand
+
+    def _stands(self, key: Key, since: int, at: int) -> bool:
+        if isinstance(key, LogQuery):
+            return at <= since or self._logs_of(replace(key, from_block=since + 1, to_block=at)) == []
+        track = self.book.tracks.get(key)
+        return track is not None and track.trusted and (state := track.at(at)) is not None and state == track.at(since)
 
     def _known(self, key: Key, at: BlockRef) -> Raw | None:
         if isinstance(key, LogQuery):
@@ -203,7 +227,18 @@ class Ledger:
         track.verified = at.number
         old_enough = not track.rule.may_accrue or at.timestamp - track.since_s >= self.proof_s
         shown = track.moved or not track.rule.must_move
-        track.trusted = track.agreed >= PROOFS and old_enough and shown
+        self.trust(track, track.agreed >= PROOFS and old_enough and shown)
+
+    def trust(self, track: Track, proven: bool) -> None:
+        """Give the track's answers out from now on, or read them."""
+        if track.trusted is not proven:
+            track.trusted = proven
+            self.book.turned.add(track.key)
+
+    def amounts_known(self, key: Key) -> bool:
+        """Whether all that came and went in a question's answer, since it is tracked, is known to be right."""
+        track = self.book.tracks.get(key)
+        return track is not None and track.trusted and track.state is not None
 
     def mark(self, key: Key, flaw: Flaw) -> None:
         """Read this question from now on."""
@@ -227,15 +262,20 @@ class Ledger:
         }
         self.around = replace(self.around, aggregators={**self.around.aggregators, **found})
 
-    def _count(self, questions: Iterable[Key], at: BlockRef) -> None:
-        if at != self._ways_at:
-            self._ways_at, self.ways = at, Counter()
-        self.ways.update(map(self.way, questions))
+    def _note(self, questions: Iterable[Key], at: BlockRef) -> None:
+        if at != self._asked_at:
+            self._asked_at, self._asked = at, set()
+        self._asked.update(questions)
+
+    @property
+    def ways(self) -> Counter[Way]:
+        """How what was asked at the last block is answered at the next one."""
+        return Counter(map(self.way, self._asked))
 
     def prospects(self) -> Counter[Way]:
         """How what was asked at the last block can be answered later on, once it is proven."""
         tracked = Counter(track.rule.way for track in self.book.tracks.values())
-        return tracked + Counter({Way.TIMED: max(sum(self.ways.values()) - tracked.total(), 0)})
+        return tracked + Counter({Way.TIMED: max(len(self._asked) - tracked.total(), 0)})
 
     def way(self, key: Key) -> Way:
         """How a question is answered at the next block."""

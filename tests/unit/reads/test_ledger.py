@@ -12,7 +12,7 @@ from indexer.model import Address, BlockRef, Hash, Log, LogQuery, Status
 from indexer.reads.abi import function
 from indexer.reads.batch import Sent
 from indexer.reads.ledger.audit import audit, changed, rotation
-from indexer.reads.ledger.ledger import Ledger
+from indexer.reads.ledger.ledger import Flaw, Ledger
 from indexer.reads.ledger.rules import Way
 from indexer.reads.plan import Ask, Call, Failed
 from indexer.reads.source import Key, Raw
@@ -335,3 +335,35 @@ async def test_a_feed_with_a_new_aggregator_is_followed_there() -> None:
     await follow(node, ledger, 40, ROUND)
     assert ledger.around.aggregators[PROXY] == AGGREGATOR
     assert ledger.way(ROUND) is Way.FOLDED
+
+
+async def test_what_is_said_to_be_unchanged_between_two_blocks_is_what_the_node_says_at_both() -> None:
+    node = Node()
+    ledger = await proven(node, *KEYS)
+    first = node.world.number
+    await follow(node, ledger, 30, *KEYS)
+    stood = 0
+    for since in range(first, node.world.number + 1):
+        for at in range(first, node.world.number + 1):
+            for key in KEYS:
+                if ledger.unchanged([key], node.block(since), node.block(at)):
+                    stood += since != at
+                    assert node.worlds[since].answers()[key] == node.worlds[at].answers()[key]
+    assert stood, "nothing ever stood"
+
+
+async def test_what_was_asked_of_another_fork_or_never_is_not_said_to_be_unchanged() -> None:
+    node = Node()
+    ledger = await proven(node, BALANCE)
+    at, before = node.block(node.world.number), node.block(node.world.number - 1)
+    assert ledger.unchanged([BALANCE], at, at)
+    assert not ledger.unchanged([BALANCE], BlockRef(before.number, padded(77), before.parent_hash, 0), at)
+    assert not ledger.unchanged([BALANCE, OTHER], at, at)
+
+
+async def test_a_question_that_is_read_again_is_not_said_to_be_unchanged() -> None:
+    node = Node()
+    ledger = await proven(node, BALANCE)
+    at = node.block(node.world.number)
+    ledger.mark(BALANCE, Flaw("it changes without a log that says so", at.number))
+    assert not ledger.unchanged([BALANCE], at, at)
