@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from indexer.model import BlockRef, Flow
-from indexer.reads.ledger.audit import Difference, audit, changed, rotation
+from indexer.reads.ledger.audit import Difference, audit, changed, rotation, settle
 from indexer.reads.ledger.ledger import Ledger
 from indexer.run.flows import Flowing
 from indexer.run.known import Taken
@@ -77,11 +77,14 @@ class Bookkeeper:
         return replace(commit, flows=flows, covered=covered, folded=folded, ways=ways)
 
     async def audit(self, final: BlockRef | None = None) -> list[Difference]:
-        """Compare with the chain what is due: a part of all every so many blocks; what logs changed once it is `final`.
+        """Compare with the chain what is due: what is in doubt; a part of all every so many blocks; what logs changed
+        once it is `final`.
 
         Raises Transient where it cannot be compared now: it will be due again.
         """
         tip = self.ledger.book.tip
+        if found := await settle(self.ledger, tip - AUDIT_DEPTH):
+            return found
         at = self.ledger.blocks.get(tip - AUDIT_DEPTH) if final is None else final
         if at is None or at != self.ledger.blocks.get(at.number) or tip - at.number > REACHABLE_BLOCKS:
             return []

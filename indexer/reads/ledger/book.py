@@ -23,7 +23,7 @@ class Track:
     """One question's answers since the block `opened`. `states[i]` is good from block `numbers[i]` on; None: read it.
 
     `agreed` counts the reads that said the same since the block time `since_s`, the last of them at `verified`;
-    `moved`: a log changed it; `trusted`: all this is proof enough.
+    `moved`: a log changed it; `trusted`: all this is proof enough; `given`: it was so once.
     """
 
     key: CallKey
@@ -36,6 +36,7 @@ class Track:
     agreed: int = 0
     moved: bool = False
     trusted: bool = False
+    given: bool = False
 
     @property
     def state(self) -> State | None:
