@@ -6,7 +6,6 @@ them again at any time, and whether they were kept depends on how a series was f
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence, Set
 from itertools import groupby
 from typing import Any
@@ -20,6 +19,7 @@ from indexer.store.base import Covered, Flows, Place
 from indexer.store.deltas import Ids, Memory
 from indexer.store.engine import insert, returning_id, upsert
 from indexer.store.rows import block_columns, block_of
+from indexer.store.runs import ids_in, runs_text
 from indexer.store.snapshots import deployment_id
 
 _B, _C = f.flow_block.c, f.covered.c
@@ -109,7 +109,7 @@ class FlowWriter:
             return known[1]
         self._learn(places)
         ids = self._ids.by_key
-        text = _runs_text(ids[place] for place in places)
+        text = runs_text(ids[place] for place in places)
         self._texts[self._deployment] = (places, text)
         return text
 
@@ -173,28 +173,16 @@ def _complete(connection: Connection, deployment: int, from_block: int, to_block
     query = select(c.first, c.last, c.places).where(c.deployment_id == deployment, c.last >= from_block)
     reached: dict[int, int] = {}
     for row in connection.execute(query.where(c.first <= to_block).order_by(c.first)):
-        for start, end in json.loads(row.places):
-            for place_id in range(start, end + 1):
-                upto = reached.get(place_id, from_block - 1)
-                if row.first <= upto + 1:
-                    reached[place_id] = max(upto, row.last)
+        for place_id in ids_in(row.places):
+            upto = reached.get(place_id, from_block - 1)
+            if row.first <= upto + 1:
+                reached[place_id] = max(upto, row.last)
     return [place_id for place_id, upto in reached.items() if upto >= to_block]
 
 
 def _without(text: str, places: Set[int]) -> str:
     """The runs of ids that are left of some."""
-    return _runs_text(n for start, end in json.loads(text) for n in range(start, end + 1) if n not in places)
-
-
-def _runs_text(ids: Iterable[int]) -> str:
-    """1, 2, 3, 7 -> [[1,3],[7,7]]."""
-    runs: list[list[int]] = []
-    for one in sorted(ids):
-        if runs and runs[-1][1] == one - 1:
-            runs[-1][1] = one
-        else:
-            runs.append([one, one])
-    return json.dumps(runs, separators=(",", ":"))
+    return runs_text(n for n in ids_in(text) if n not in places)
 
 
 def place_in(row: Row[Any]) -> Place:
