@@ -28,9 +28,10 @@ from indexer.config.types import Cadence
 from indexer.model import BlockRef
 from indexer.run.backfill import Job, backfill
 from indexer.run.grid import Span
+from indexer.run.known import Known
 from indexer.run.live import LiveChain, open_chain
 from indexer.run.program import load_program
-from indexer.run.snapshot import Known, take
+from indexer.run.snapshot import take
 from indexer.store import open_store
 from indexer.store.base import Store
 

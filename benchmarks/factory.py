@@ -26,7 +26,8 @@ from indexer.chain.clock import Clock
 from indexer.config.types import Cadence
 from indexer.model import BlockRef, Found
 from indexer.reads.batch import Reader
-from indexer.run.snapshot import Known, Taken, take
+from indexer.run.known import Known, Taken
+from indexer.run.snapshot import take
 from indexer.store.base import Commit
 
 FIRST_BLOCK = 5_000

@@ -22,7 +22,7 @@ from benchmarks.replay import Round, replaying_server
 from benchmarks.replay_server import block
 from benchmarks.snapshot import World, answers, committed, world
 from indexer.reads.plan import Ask, Call
-from indexer.run.snapshot import Known
+from indexer.run.known import Known
 
 PACKAGE = "multicall==0.15.2"
 BY_UV = ("uv", "run", "--no-project", "--with", PACKAGE, "python")

@@ -36,8 +36,9 @@ from indexer.reads.ledger.audit import prove
 from indexer.reads.ledger.ledger import Ledger
 from indexer.run.bookkeeping import FOLDED_AT_ONCE
 from indexer.run.flows import Flowing
+from indexer.run.known import Known
 from indexer.run.program import ChainProgram, load_program
-from indexer.run.snapshot import Known, take
+from indexer.run.snapshot import take
 from indexer.store import open_store
 from indexer.store.base import Commit, Store
 

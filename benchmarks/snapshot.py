@@ -26,8 +26,9 @@ from indexer.chain.wire import open_session
 from indexer.model import BlockRef, Holding
 from indexer.reads.plan import Answer, Ask, Plan
 from indexer.reads.rounds import Failure, Session
+from indexer.run.known import Known, Taken
 from indexer.run.program import ChainProgram, load_program
-from indexer.run.snapshot import Known, Taken, take
+from indexer.run.snapshot import take
 from indexer.store import open_store
 from indexer.store.base import Commit, Store
 

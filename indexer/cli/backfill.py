@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from indexer.run.backfill import Estimate, Job
+    from indexer.run.known import Taken
     from indexer.run.live import LiveChain
     from indexer.run.program import Deployment, Program
-    from indexer.run.snapshot import Taken
     from indexer.store.base import Store
 
 DAILY = Cadence(seconds=86_400)

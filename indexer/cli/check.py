@@ -103,8 +103,9 @@ async def _look(options: Options, protocols: tuple[str, ...], at: Moment) -> lis
 
 
 async def _look_at_chain(options: Options, chain: ChainProgram, due: list[Deployment], at: Moment) -> Looked:
+    from indexer.run.known import Known
     from indexer.run.live import open_chain
-    from indexer.run.snapshot import Known, take
+    from indexer.run.snapshot import take
 
     started = time.perf_counter()
     async with open_chain(chain, options.log("warning")) as live:

@@ -45,16 +45,20 @@ class Stats:
 
 @dataclass(slots=True)
 class Session:
-    """Everything that was answered at one block. Plans run in it share the answers, also of earlier runs."""
+    """Everything that was answered at one block. Plans run in it share the answers, also of earlier runs.
+
+    `asked` are the questions of each plan by its name, in order.
+    """
 
     source: Source
     at: BlockRef
     stats: Stats = field(default_factory=Stats)
     answers: dict[Key, Raw] = field(default_factory=dict)
+    asked: dict[Hashable, list[Key]] = field(default_factory=dict)
 
     async def run(self, plans: Mapping[K, Plan[T]]) -> dict[K, T | Failure]:
         """Each plan's result, or its failure. Raises Transient where the block cannot be read as a whole."""
-        running = {key: _Running(key, plan, self.at) for key, plan in plans.items()}
+        running = {key: _Running(key, plan, self.at, self.asked.setdefault(key, [])) for key, plan in plans.items()}
         for one in running.values():
             one.advance(None)
         try:
@@ -94,6 +98,7 @@ class _Running(Generic[T]):
     name: Hashable
     plan: Plan[T]
     at: BlockRef
+    asked: list[Key]
     asks: Sequence[Ask] = ()
     keys: list[Key] = field(default_factory=list)
     taken: int = 0
@@ -104,6 +109,7 @@ class _Running(Generic[T]):
         try:
             asks = next(self.plan) if answers is None else self.plan.send(answers)
             self.asks, self.keys = asks, keys_of(asks)
+            self.asked += self.keys
             self._check()
         except StopIteration as stop:
             self.outcome = (stop.value,)

@@ -17,9 +17,10 @@ from structlog.typing import FilteringBoundLogger
 
 from indexer.errors import IndexerError, Transient
 from indexer.model import BlockRef, Snapshot, Status
+from indexer.run.known import Known
 from indexer.run.live import LiveChain
 from indexer.run.program import Deployment
-from indexer.run.snapshot import Known, take
+from indexer.run.snapshot import take
 from indexer.store.base import Point, Store
 
 MOST_AT_ONCE = 32

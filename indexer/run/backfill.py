@@ -22,11 +22,13 @@ from indexer.reads.batch import Counted
 from indexer.run.by_logs import fill_ranges, range_blocks, ranges
 from indexer.run.costs import attempt
 from indexer.run.grid import Span, block_at, coarse_first, points
+from indexer.run.known import Known, Taken
 from indexer.run.live import LiveChain
 from indexer.run.patience import patiently
 from indexer.run.program import Deployment
 from indexer.run.report import log_snapshots
-from indexer.run.snapshot import Known, Taken, take
+from indexer.run.snapshot import take
+from indexer.run.standing import Standing
 from indexer.store.base import Commit, Store
 
 T = TypeVar("T")
@@ -181,11 +183,15 @@ class _Reader:
         """Do it once."""
         return await act()
 
-    async def take(self, source: Counted, at: BlockRef, due: Sequence[Deployment]) -> Taken:
+    async def take(
+        self, source: Counted, at: BlockRef, due: Sequence[Deployment], standing: Standing | None = None
+    ) -> Taken:
         """Read these deployments at a final block. Endpoints that see it on a fork do not agree: ChainUnavailable."""
-        live = self.live
+        program, clock = self.live.program, self.live.clock
         try:
-            return await take(live.program, source, at, due, self.known, clock=live.clock, keep=self._keep_found)
+            return await take(
+                program, source, at, due, self.known, clock=clock, keep=self._keep_found, standing=standing
+            )
         except WrongFork as error:
             raise ChainUnavailable(f"endpoints do not agree on a final block: {error}", block=at.number) from error
 

@@ -24,9 +24,10 @@ from indexer.reads.ledger.book import Moves
 from indexer.reads.ledger.ledger import Ledger
 from indexer.run.bookkeeping import FOLDED_AT_ONCE
 from indexer.run.flows import Flowing
+from indexer.run.known import Taken
 from indexer.run.live import LiveChain
 from indexer.run.program import Deployment
-from indexer.run.snapshot import Taken
+from indexer.run.standing import Standing
 from indexer.store.base import Commit, Store
 
 T = TypeVar("T")
@@ -46,8 +47,10 @@ class Reading(Protocol):
     def due(self, number: int) -> Sequence[Deployment]:
         """The deployments that lack this block."""
 
-    async def take(self, source: Counted, at: BlockRef, due: Sequence[Deployment]) -> Taken:
-        """Read these deployments at a final block."""
+    async def take(
+        self, source: Counted, at: BlockRef, due: Sequence[Deployment], standing: Standing | None = None
+    ) -> Taken:
+        """Read these deployments at a final block, but for what is `standing`."""
 
     async def patiently(self, act: Callable[[], Awaitable[T]]) -> T:
         """Do it, waiting for endpoints that are away where that is wanted."""
@@ -68,6 +71,7 @@ class Folded:
     """All blocks of a range, a ledger that is believed where both ends bear it out, and what moved between them."""
 
     ledger: Ledger
+    standing: Standing
     blocks: Mapping[int, BlockRef]
     flowing: Flowing
     flows: Mapping[str, list[Flow]]
@@ -145,7 +149,7 @@ class _Range:
             waiting.append(await take_from(self.work, folded, number))
             end = self.numbers[-1] if number == missing[-1] else number
             if len(waiting) == POINTS_A_COMMIT or end == self.numbers[-1]:
-                covered = folded.flowing.covered(folded.ledger) if end == self.numbers[-1] else {}
+                covered, _ = folded.flowing.covered(folded.ledger) if end == self.numbers[-1] else ({}, {})
                 upto = {key: [flow for flow in some if flow.at.number <= end] for key, some in flows.items()}
                 await self._commit(waiting, replace(self._progress(), flows=upto, covered=covered))
                 flows = {key: some[len(upto[key]) :] for key, some in flows.items()}
@@ -179,12 +183,14 @@ async def fold(work: Reading, numbers: range) -> Folded:
     flowing.learn(taken.snapshots, ledger)
     moved = [await work.patiently(partial(_follow, ledger, part)) for part in _parts(rest)]
     await work.patiently(lambda: _final(prove(ledger, blocks[numbers[-1]])))
-    return Folded(ledger, blocks, flowing, flowing.flows(chain.from_iterable(moved)))
+    return Folded(ledger, Standing(ledger), blocks, flowing, flowing.flows(chain.from_iterable(moved)))
 
 
 async def take_from(work: Reading, folded: Folded, number: int) -> Taken:
     """What lacks a point, from logs where they are believed."""
-    return await work.patiently(lambda: work.take(folded.ledger, folded.blocks[number], work.due(number)))
+    return await work.patiently(
+        lambda: work.take(folded.ledger, folded.blocks[number], work.due(number), folded.standing)
+    )
 
 
 async def _read_headers(work: Reading, first: int, last: int) -> dict[int, BlockRef]:

@@ -23,11 +23,13 @@ from indexer.reads.ledger.audit import Difference
 from indexer.run.audit import Auditor
 from indexer.run.bookkeeping import Bookkeeper
 from indexer.run.floor import Keep
+from indexer.run.known import Known, Taken
 from indexer.run.live import LiveChain, open_chain
 from indexer.run.patience import patiently
 from indexer.run.program import ChainProgram, Deployment, Program
 from indexer.run.report import log_snapshots
-from indexer.run.snapshot import Known, Taken, take
+from indexer.run.snapshot import take
+from indexer.run.standing import Standing
 from indexer.run.watch import watch
 from indexer.store.base import Commit, Store
 from indexer.valuation.rules import NAMES
@@ -87,7 +89,7 @@ class ChainDaemon:
         self.known = await Known.load(self.store, self.chain)
         logs = self.live.block_logs()
         ledger = self.live.ledger(logs)
-        self.books = Bookkeeper(ledger) if ledger else None
+        self.books = Bookkeeper(ledger, Standing(ledger)) if ledger else None
         state = await self.store.chain_state(self.chain.name)
         heads = await self.store.heads(self.chain.name)
         self.last = heads[-1] if heads else None
@@ -166,7 +168,7 @@ class ChainDaemon:
         await self._commit(replace(commit, requests=requests, calls=taken.calls, traffic=traffic))
         self.known.learn(taken)
         log_snapshots(self.log, taken, perf_counter() - started, requests)
-        self.watch.see(taken.snapshots)
+        self.watch.see(taken.changed)
         await self._audit()
 
     async def _audit(self, final: BlockRef | None = None) -> None:
@@ -209,8 +211,9 @@ class ChainDaemon:
             self.known.learn(taken)
 
     async def _take(self, at: BlockRef, due: Sequence[Deployment], keep: Keep) -> Taken:
-        source = self.books.ledger if self.books else self.live.reader
-        return await take(self.chain, source, at, due, self.known, clock=self.live.clock, keep=keep)
+        source, standing = (self.books.ledger, self.books.standing) if self.books else (self.live.reader, None)
+        clock = self.live.clock
+        return await take(self.chain, source, at, due, self.known, clock=clock, keep=keep, standing=standing)
 
     async def _keep_found(self, found: Mapping[str, Sequence[Found]]) -> None:
         """What a large discovery found so far: a later start goes on from there."""

@@ -1,20 +1,24 @@
-"""What the daemon and the backfill say of a block: one structured line a snapshot."""
+"""What the daemon and the backfill say of a block: one structured line a snapshot that may say something new."""
 
 from __future__ import annotations
 
 from structlog.typing import FilteringBoundLogger
 
 from indexer.model import Bucket, Status, Total
-from indexer.run.snapshot import Taken
+from indexer.run.known import Taken
 from indexer.units import USD_DECIMALS, decimal_text
 
 
 def log_snapshots(log: FilteringBoundLogger, taken: Taken, seconds: float, requests: int | None = None) -> None:
     """One line for each snapshot of a block: what it is worth, what is left out of it and why, what it cost.
 
+    All that nothing touched since the block before share one line.
+
     `requests` is None where several blocks are read at a time: nobody can tell whose they were.
     """
-    for snapshot in taken.snapshots:
+    if taken.unchanged:
+        log.info("unchanged", block=taken.at.number, deployments=len(taken.unchanged))
+    for snapshot in taken.changed:
         base = snapshot.totals.get(Bucket.BASE)
         tell = log.info if snapshot.status in (Status.OK, Status.NOT_APPLICABLE) else log.warning
         tell(

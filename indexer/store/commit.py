@@ -13,6 +13,7 @@ from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, delete, 
 
 from indexer.errors import FinalityBroken, UnknownName
 from indexer.model import BlockRef, Found, State
+from indexer.store import coverage
 from indexer.store import tables as t
 from indexer.store.base import Commit, DeploymentRow
 from indexer.store.deltas import Memory, Recent
@@ -23,6 +24,8 @@ from indexer.store.points import CANONICAL
 from indexer.store.rows import block_columns, block_of, found_columns
 
 HEADS_KEPT = 1024
+FORGET_EVERY = 64
+"""Blocks after which older heads are forgotten."""
 
 SEARCHED_EVERY = 1024
 """Blocks after which a search that found nothing is noted: a start after a crash may search so many again."""
@@ -33,9 +36,10 @@ _SEARCHED = _ONE_DEPLOYMENT.where(func.coalesce(t.deployment.c.searched, -1) < b
 )
 _OF_CHAIN: BindParameter[int] = bindparam("chain")
 _WROTE = update(t.chain).where(t.chain.c.id == _OF_CHAIN).values(writes=func.coalesce(t.chain.c.writes, 0) + 1)
+_SPENT = update(t.chain).where(t.chain.c.id == _OF_CHAIN)
 _CHAIN = select(t.chain).where(t.chain.c.name == bindparam("name"))
 _DEPLOYMENTS = select(t.deployment).where(t.deployment.c.chain_id == _OF_CHAIN)
-_TIP = select(func.max(t.point.c.number)).where(t.point.c.chain_id == _OF_CHAIN, CANONICAL)
+_TIP = select(func.max(t.point.c.number)).where(t.point.c.chain_id == _OF_CHAIN)
 _HEADS = select(t.head.c.number).where(t.head.c.chain_id == _OF_CHAIN)
 _OLDEST_HEAD = _HEADS.order_by(t.head.c.number.desc()).offset(HEADS_KEPT - 1).limit(1).scalar_subquery()
 _FORGET_HEADS = delete(t.head).where(t.head.c.chain_id == _OF_CHAIN, t.head.c.number < _OLDEST_HEAD)
@@ -91,8 +95,7 @@ def write(connection: Connection, commit: Commit, memory: Memory) -> None:
     for at, group in by_block(commit.snapshots):
         some = {deployments[key]: snapshot for key, snapshot in group.items()}
         writer.put(at, some, is_final=commit.final or at.number <= final_number, replace=commit.replace)
-    for key in commit.flows.keys() | commit.covered.keys() | commit.uncovered.keys():
-        _write_flows(FlowWriter(connection, memory, deployments[key]), key, commit)
+    _write_flows(connection, memory, deployments, chain, commit)
     _write_heads(connection, chain.id, commit)
     for key, found in commit.found.items():
         _write_found(connection, deployments[key], found)
@@ -118,6 +121,7 @@ def _recent(connection: Connection, chain: Row[Any], memory: Memory) -> Recent:
 
 def _deployments(recent: Recent, commit: Commit) -> dict[str, int]:
     named = {*commit.flows, *commit.covered, *commit.uncovered, *commit.found, *commit.searched}
+    named.update(commit.folded.covering if commit.folded else ())
     named |= {s.deployment for s in commit.snapshots}
     if missing := named - recent.deployments.keys():
         raise UnknownName("a deployment is not registered on this chain", deployment=min(missing), chain=commit.chain)
@@ -150,13 +154,30 @@ def _supersede(connection: Connection, chain: Row[Any], ancestor: BlockRef) -> N
     connection.execute(update(t.deployment).where(*beyond).values(searched=ancestor.number))
 
 
-def _write_flows(writer: FlowWriter, key: str, commit: Commit) -> None:
-    if commit.flows.get(key):
-        writer.put(commit.flows[key])
-    for uncovered in commit.uncovered.get(key, ()):
-        writer.uncover(uncovered)
-    for covered in commit.covered.get(key, ()):
-        writer.cover(covered)
+def _write_flows(
+    connection: Connection, memory: Memory, deployments: Mapping[str, int], chain: Row[Any], commit: Commit
+) -> None:
+    """What came and went, and in which blocks that is all: up to a block, and as far as the ledger folds from there."""
+    folded, reached = commit.folded, _reached(chain, commit.supersede_above)
+    if folded and folded.since != chain.folded_since:
+        coverage.end_all(connection, chain.id, reached)
+    going_on = folded.covering if folded else {}
+    for key in commit.flows.keys() | commit.covered.keys() | commit.uncovered.keys() | going_on.keys():
+        writer = FlowWriter(connection, memory, deployments[key], reached)
+        if commit.flows.get(key):
+            writer.put(commit.flows[key])
+        for uncovered in commit.uncovered.get(key, ()):
+            writer.uncover(uncovered)
+        for covered in commit.covered.get(key, ()):
+            writer.cover(covered)
+        if folded and key in going_on:
+            writer.go_on(folded.upto + 1, going_on[key])
+
+
+def _reached(chain: Row[Any], ancestor: BlockRef | None) -> int | None:
+    """The last folded block, when what a reorg undid is taken back."""
+    folded: int | None = chain.folded
+    return folded if ancestor is None or folded is None else min(folded, ancestor.number)
 
 
 def _write_heads(connection: Connection, chain_id: int, commit: Commit) -> None:
@@ -170,7 +191,8 @@ def _write_heads(connection: Connection, chain_id: int, commit: Commit) -> None:
         return
     new = upsert(connection, t.head, ("chain_id", "number"), ("hash", "parent_hash", "timestamp"))
     connection.execute(new, [{"chain_id": chain_id, **block_columns(at)} for at in heads])
-    connection.execute(_FORGET_HEADS, {"chain": chain_id})
+    if len(heads) > FORGET_EVERY or any(at.number % FORGET_EVERY == 0 for at in heads):
+        connection.execute(_FORGET_HEADS, {"chain": chain_id})
 
 
 def _write_found(connection: Connection, deployment_id: int, found: Sequence[Found]) -> None:
@@ -209,11 +231,13 @@ def _keep_books(connection: Connection, chain: Row[Any], commit: Commit, writes:
     values = {name: value for name, value in values.items() if value is not None}
     counted = {"traffic": commit.traffic, "ways": commit.ways}
     values |= {name: json.dumps(counts, sort_keys=True) for name, counts in counted.items() if counts is not None}
+    if commit.folded:
+        values |= {"folded_since": commit.folded.since, "folded": commit.folded.upto}
     if commit.audited:
         values["audited"] = (chain.audited or 0) + commit.audited
     if commit.replace:
         values["corrected"] = (chain.corrected or 0) + len(commit.snapshots)
-    connection.execute(update(t.chain).where(t.chain.c.id == chain.id).values(values))
+    connection.execute(_SPENT, {"chain": chain.id, **values})
 
 
 def _number(chain: Row[Any]) -> int:

@@ -110,7 +110,7 @@ class Tail:
 class Recent:
     """What is true of a chain as long as its count of `writes` is this one.
 
-    `searched`: what is stored of it. `tip`: the number of the last canonical point.
+    `searched`: what is stored of it. `tip`: the highest number of a point, on whatever fork.
     """
 
     writes: int

@@ -60,9 +60,9 @@ class PointWriter:
 
         With `replace`, any gives way. Raises ValueError where a snapshot is malformed.
         """
-        here = self._connection.execute(_HERE, {"chain": self._chain_id, "at": at.number}).all()
         is_last = at.number > self._recent.tip
-        readers = {} if is_last else self._readers(here)
+        here = [] if is_last else self._connection.execute(_HERE, {"chain": self._chain_id, "at": at.number}).all()
+        readers = self._readers(here)
         new = {d: s for d, s in some.items() if not (is_last and self._recent.said_last(d, s))}
         held = self._held(new, at.number, is_last)
         olds = {d: _old(readers[d], at, replace) for d in new if d in readers}

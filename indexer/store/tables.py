@@ -38,8 +38,9 @@ class Base(SQLModel):
 class ChainRow(Base, table=True):
     """A chain: its finalized block, what its last snapshots cost, how they were answered, and sums of audits.
 
-    `traffic` and `ways` are JSON objects of counts. `writes` counts transactions: a writer that finds its own count
-    knows that nobody else wrote since.
+    `traffic` and `ways` are JSON objects of counts. `folded` is the last block of the ledger that began at the block of
+    the hash `folded_since`. `writes` counts transactions: a writer that finds its own count knows that nobody else
+    wrote since.
     """
 
     __tablename__ = "chain"
@@ -53,6 +54,8 @@ class ChainRow(Base, table=True):
     audited: int | None = Field(default=None, sa_type=BigInteger)
     corrected: int | None = Field(default=None, sa_type=BigInteger)
     writes: int | None = Field(default=None, sa_type=BigInteger)
+    folded_since: str | None = Field(default=None, sa_type=Text)
+    folded: int | None = Field(default=None, sa_type=BigInteger)
     final_number: int | None = Field(default=None, sa_type=BigInteger)
     final_hash: str | None = Field(default=None, sa_type=Text)
     final_parent_hash: str | None = Field(default=None, sa_type=Text)

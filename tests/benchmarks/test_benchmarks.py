@@ -17,7 +17,7 @@ from indexer.model import Status
 from indexer.reads.abi import CALL_GAS, interface
 from indexer.reads.ledger.audit import audit
 from indexer.reads.sizes import START_GAS
-from indexer.run.snapshot import Known
+from indexer.run.known import Known
 
 TINY = Load(pairs=6, pools=4, vaults=3, feeds=3)
 

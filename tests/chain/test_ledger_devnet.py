@@ -19,9 +19,10 @@ from indexer.reads.ledger.ledger import Ledger
 from indexer.reads.ledger.rules import Way
 from indexer.reads.plan import Ask, Call
 from indexer.reads.source import CallKey, Key
+from indexer.run.known import Known
 from indexer.run.live import LiveChain, open_chain
 from indexer.run.program import load_program
-from indexer.run.snapshot import Known, take
+from indexer.run.snapshot import take
 from tests.e2e.support import QUIET, Setting
 
 pytestmark = pytest.mark.anvil

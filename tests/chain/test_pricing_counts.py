@@ -16,9 +16,10 @@ from devnet.configuration import configuration
 from devnet.proxy import FaultProxy
 from indexer.model import Address
 from indexer.reads.rounds import Session
+from indexer.run.known import Known
 from indexer.run.live import open_chain
 from indexer.run.program import ChainProgram, load_program
-from indexer.run.snapshot import Known, take
+from indexer.run.snapshot import take
 
 pytestmark = pytest.mark.anvil
 QUIET = structlog.wrap_logger(structlog.ReturnLogger(), processors=[lambda *_: ""])

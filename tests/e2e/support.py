@@ -21,9 +21,10 @@ from devnet.configuration import configuration
 from indexer.run import daemon
 from indexer.run.backfill import Job, backfill
 from indexer.run.grid import Span
+from indexer.run.known import Known
 from indexer.run.live import open_chain
 from indexer.run.program import Program, load_program
-from indexer.run.snapshot import Known, take
+from indexer.run.snapshot import take
 from indexer.store import open_store
 from indexer.store.base import Commit, Store
 

@@ -9,9 +9,10 @@ import pytest
 from indexer.adapters import numbered
 from indexer.model import Found, Status
 from indexer.run import floor, snapshot
+from indexer.run.known import Known
 from indexer.run.live import open_chain
 from indexer.run.program import load_program
-from indexer.run.snapshot import Known, take
+from indexer.run.snapshot import take
 from indexer.store.base import Commit
 from tests.e2e.support import QUIET, Setting
 

@@ -13,9 +13,10 @@ from web3 import HTTPProvider, Web3
 
 from devnet import Anvil
 from indexer.model import Address, Bucket, Status
+from indexer.run.known import Known, Taken
 from indexer.run.live import open_chain
 from indexer.run.program import load_program
-from indexer.run.snapshot import Known, Taken, take
+from indexer.run.snapshot import take
 from tests.e2e.support import QUIET
 
 pytestmark = pytest.mark.anvil

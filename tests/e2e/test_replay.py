@@ -17,9 +17,10 @@ from indexer.reads.abi import function
 from indexer.reads.ledger.ledger import Ledger
 from indexer.reads.plan import Call
 from indexer.reads.source import CallKey
+from indexer.run.known import Known
 from indexer.run.live import open_chain
 from indexer.run.program import load_program
-from indexer.run.snapshot import Known, take
+from indexer.run.snapshot import take
 from indexer.store import open_store
 from indexer.store.base import Store
 from tests.e2e.support import QUIET, digests, following, index_each, reached

@@ -18,8 +18,8 @@ from alembic import op
 
 from indexer.store.runs import ids_in, runs_text
 
-revision = "pre_0005"
-down_revision = "pre_0004"
+revision = "pre_0006"
+down_revision = "pre_0005"
 branch_labels = None
 depends_on = None
 
