@@ -15,6 +15,8 @@ from typing import Any
 
 import structlog
 
+from indexer.run.collector import look_seldom
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -65,7 +67,8 @@ def print_figures(figures: Sequence[Figure], as_json: bool) -> None:
 
 
 def quiet() -> None:
-    """No log lines between the figures: writing them is not what is measured."""
+    """No log lines between the figures: writing them is not what is measured. The rest of the process is as `tvl`'s."""
+    look_seldom()
     structlog.configure(processors=[lambda *_: ""], logger_factory=structlog.ReturnLoggerFactory())
 
 
