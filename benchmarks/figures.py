@@ -61,6 +61,12 @@ def median(samples: Iterable[Sample]) -> Sample:
     return Sample(statistics.median(s.wall_ms for s in kept), statistics.median(s.cpu_ms for s in kept))
 
 
+def total(samples: Iterable[Sample]) -> Sample:
+    """All together."""
+    kept = list(samples)
+    return Sample(sum(s.wall_ms for s in kept), sum(s.cpu_ms for s in kept))
+
+
 def print_figures(figures: Sequence[Figure], as_json: bool) -> None:
     """The table, or JSON."""
     print(json.dumps([figure.row() for figure in figures], indent=2) if as_json else table(figures))
