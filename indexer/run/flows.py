@@ -6,13 +6,13 @@ comes from anything else, or from an answer that is not folded, has none and is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from indexer.model import Address, BlockRef, Bucket, Flow, Holding, Snapshot, Status
 from indexer.reads.abi import interface
-from indexer.reads.ledger.book import Moves
+from indexer.reads.ledger.book import Book, Moves
 from indexer.reads.ledger.ledger import Ledger
 from indexer.reads.source import Key
 from indexer.store.base import Covered, Place
@@ -30,12 +30,22 @@ class _Source:
 
 
 @dataclass(slots=True)
+class _Believed:
+    """The places of which every flow was known at `beliefs`, all of them covered up to the block `upto`."""
+
+    beliefs: tuple[Book, int, int]
+    places: Mapping[str, frozenset[Place]]
+    upto: int
+
+
+@dataclass(slots=True)
 class Flowing:
     """The places of one chain, found from its snapshots."""
 
     sources: dict[Owned, _Source] = field(default_factory=dict)
     _by_key: dict[Key, list[tuple[Owned, int]]] = field(default_factory=dict)
     _covered: dict[Owned, int] = field(default_factory=dict)
+    _believed: _Believed | None = None
 
     def learn(self, snapshots: Iterable[Snapshot], ledger: Ledger) -> None:
         """Find where the amounts of snapshots at the ledger's tip come from."""
@@ -65,8 +75,14 @@ class Flowing:
 
     def covered(self, ledger: Ledger) -> dict[str, list[Covered]]:
         """Of each deployment the places of which every flow up to the tip is known, and since when; each block once."""
-        tip = ledger.book.tip
+        tip, last = ledger.book.tip, self._believed
+        beliefs = (ledger.book, ledger.book.beliefs, len(self.sources))
+        if last is not None and last.beliefs == beliefs and last.upto < tip:
+            first, last.upto = last.upto + 1, tip
+            return {key: [Covered(first, tip, places)] for key, places in last.places.items()}
+        self._settle()
         spans: dict[str, dict[int, list[Place]]] = {}
+        places: dict[str, list[Place]] = {}
         for owned, source in self.sources.items():
             track = ledger.book.tracks.get(source.key)
             if track is None or track.state is None or not track.trusted:
@@ -75,10 +91,20 @@ class Flowing:
             if first <= tip:
                 spans.setdefault(owned[0], {}).setdefault(first, []).append(owned[1])
                 self._covered[owned] = tip
+            places.setdefault(owned[0], []).append(owned[1])
+        self._believed = _Believed(beliefs, {key: frozenset(some) for key, some in places.items()}, tip)
         return {key: [Covered(n, tip, frozenset(some)) for n, some in by.items()] for key, by in spans.items()}
+
+    def _settle(self) -> None:
+        """Say of each place what was said of all that were believed."""
+        last, self._believed = self._believed, None
+        if last is not None:
+            for key, places in last.places.items():
+                self._covered.update(((key, place), last.upto) for place in places)
 
     def rewind(self, ancestor: BlockRef) -> None:
         """What lies above one of the chain's blocks is not covered any more."""
+        self._settle()
         self._covered = {owned: min(number, ancestor.number) for owned, number in self._covered.items()}
 
 

@@ -105,7 +105,7 @@ class FlowWriter:
     def _text(self, places: frozenset[Place]) -> str:
         """The runs of ids that stand for places. The same set comes with every block, so it is made once."""
         known = self._texts.get(self._deployment)
-        if known is not None and known[0] == places:
+        if known is not None and (known[0] is places or known[0] == places):
             return known[1]
         self._learn(places)
         ids = self._ids.by_key

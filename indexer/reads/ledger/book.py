@@ -58,10 +58,12 @@ class Track:
 
 @dataclass(slots=True)
 class Book:
-    """All tracks of one chain, up to the block `tip`. The `version` moves with what is watched."""
+    """All tracks of one chain, up to the block `tip`. The `version` moves with what is watched, `beliefs` with which
+    tracks are trusted, or have a state."""
 
     tip: int = -1
     version: int = 0
+    beliefs: int = 0
     tracks: dict[Key, Track] = field(default_factory=dict)
     _watched: dict[Address, dict[tuple[Hash | None, int, str], list[tuple[Track, Effect]]]] = field(
         default_factory=dict
@@ -71,6 +73,7 @@ class Book:
         """Begin to track a question, from the answer it was given at the tip or before it."""
         self.close(key)
         self.version += 1
+        self.beliefs += 1
         track = self.tracks[key] = Track(key, rule, number, [number], [state], number, timestamp)
         for watch in rule.watches:
             self._watched.setdefault(watch.emitter, {}).setdefault(_place(watch), []).append((track, watch.effect))
@@ -80,6 +83,7 @@ class Book:
         """Track it no more."""
         track = self.tracks.pop(key, None)
         self.version += 1
+        self.beliefs += 1
         for watch in track.rule.watches if track else ():
             places = self._watched[watch.emitter]
             left = [hit for hit in places[_place(watch)] if hit[0] is not track]
@@ -89,6 +93,16 @@ class Book:
                 del places[_place(watch)]
             if not places:
                 del self._watched[watch.emitter]
+
+    def believe(self, track: Track, is_trusted: bool) -> None:
+        """Trust a track from now on, or no more."""
+        self.beliefs += track.trusted is not is_trusted
+        track.trusted = is_trusted
+
+    def renew(self, track: Track, number: int, state: State) -> None:
+        """A track's state was read again."""
+        self.beliefs += 1
+        track.put(number, state)
 
     def watches(self) -> Iterator[Watch]:
         """What all tracks together must see of the chain's logs."""
@@ -105,6 +119,7 @@ class Book:
                 if before is not None and track.opened < number:
                     after = effect(before, log, timestamp)
                     track.put(number, after)
+                    self.beliefs += after is None
                     _add(moves.setdefault(track, _nothing(track)), before, after)
         self.tip = number
         return moves
@@ -122,6 +137,7 @@ class Book:
 
     def rewind(self, number: int) -> None:
         """Back to the end of an earlier block, as if what came after had never been seen."""
+        self.beliefs += 1
         for track in list(self.tracks.values()):
             keep = bisect_right(track.numbers, number)
             if not keep:

@@ -109,7 +109,8 @@ class Ledger:
         self.blocks[block.number] = block
         for track in moves:
             if not track.moved:
-                track.moved, track.trusted, track.agreed, track.since_s = True, False, 0, block.timestamp
+                self.book.believe(track, False)
+                track.moved, track.agreed, track.since_s = True, 0, block.timestamp
         return moves
 
     def _watch(self) -> None:
@@ -208,7 +209,7 @@ class Ledger:
         if read is None:
             self.mark(track.key, Flaw("it no longer answers as it did", at.number))
         elif track.state is None and track.rule.way is Way.TRIGGERED:
-            track.put(at.number, read)
+            self.book.renew(track, at.number, read)
         elif track.state == read:
             self._prove(track, at)
         else:
@@ -221,7 +222,7 @@ class Ledger:
         track.verified = at.number
         old_enough = not track.rule.may_accrue or at.timestamp - track.since_s >= self.proof_s
         shown = track.moved or not track.rule.must_move
-        track.trusted = track.agreed >= PROOFS and old_enough and shown
+        self.book.believe(track, track.agreed >= PROOFS and old_enough and shown)
 
     def mark(self, key: Key, flaw: Flaw) -> None:
         """Read this question from now on."""
