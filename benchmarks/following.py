@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from indexer.chain.block_logs import BlockLogs
 from indexer.chain.follower import BATCH_BLOCKS, Advanced, Finalized, Follower
 from indexer.chain.rpc import Traffic
 from indexer.reads.ledger.audit import prove
-from indexer.store.base import Commit
+from indexer.store.base import Commit, Folded
 
 BLOCKS = 200
 WARM_UP = 10
@@ -77,9 +77,11 @@ class Chain:
         for event in await self.follower.step():
             if isinstance(event, Advanced):
                 moved = await of.ledger.follow(event.blocks)
-                flows, covered = of.flowing.flows(moved), of.flowing.covered(of.ledger)
+                flows, (covered, covering) = of.flowing.flows(moved), of.flowing.covered(of.ledger)
+                folded = Folded(of.ledger.began, of.ledger.book.tip, covering)
                 cursors = {deployment.key: event.blocks[-1] for deployment in of.chain.deployments}
-                commit = Commit(of.chain.name, heads=event.blocks, flows=flows, covered=covered, cursors=cursors)
+                known = Commit(of.chain.name, heads=event.blocks, cursors=cursors)
+                commit = replace(known, flows=flows, covered=covered, folded=folded)
                 await of.store.commit(commit)
                 self.written.append(commit)
             elif isinstance(event, Finalized):

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from indexer.model import BlockRef, Flow
-from indexer.reads.ledger.audit import Difference, audit, changed, rotation
+from indexer.reads.ledger.audit import Difference, audit, changed, rotation, settle
 from indexer.reads.ledger.ledger import Ledger
 from indexer.run.flows import Flowing
 from indexer.run.known import Taken
 from indexer.run.standing import Standing
-from indexer.store.base import Commit, Covered
+from indexer.store.base import Commit, Covered, Folded
 
 FOLDED_AT_ONCE = 400
 """Blocks whose logs are in memory at the same time."""
@@ -69,17 +69,22 @@ class Bookkeeper:
 
     def commit(self, commit: Commit, taken: Taken) -> Commit:
         """The commit of what was taken at the ledger's tip, with all that came and went up to there, and the ways."""
-        self.flowing.learn(taken.snapshots, self.ledger)
+        self.flowing.learn(taken.changed, self.ledger)
         flows, self._flows = self._flows, {}
         ways = {str(way): count for way, count in self.ledger.ways.items()}
-        return replace(commit, flows=flows, covered=self.flowing.covered(self.ledger), ways=ways)
+        covered, covering = self.flowing.covered(self.ledger)
+        folded = Folded(self.ledger.began, self.ledger.book.tip, covering)
+        return replace(commit, flows=flows, covered=covered, folded=folded, ways=ways)
 
     async def audit(self, final: BlockRef | None = None) -> list[Difference]:
-        """Compare with the chain what is due: a part of all every so many blocks; what logs changed once it is `final`.
+        """Compare with the chain what is due: what is in doubt; a part of all every so many blocks; what logs changed
+        once it is `final`.
 
         Raises Transient where it cannot be compared now: it will be due again.
         """
         tip = self.ledger.book.tip
+        if found := await settle(self.ledger, tip - AUDIT_DEPTH):
+            return found
         at = self.ledger.blocks.get(tip - AUDIT_DEPTH) if final is None else final
         if at is None or at != self.ledger.blocks.get(at.number) or tip - at.number > REACHABLE_BLOCKS:
             return []

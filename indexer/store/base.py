@@ -46,6 +46,19 @@ class Covered:
 
 
 @dataclass(frozen=True, slots=True)
+class Folded:
+    """The ledger that began at the block `since` has folded all blocks up to `upto`.
+
+    `covering` names the deployments whose covered places are others from then on: all flows of just these are in the
+    store in every block that is folded after `upto`.
+    """
+
+    since: Hash
+    upto: int
+    covering: Mapping[str, frozenset[Place]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Flows:
     """Flows of a deployment by block and place, and the places of which none is missing in the whole range asked."""
 
@@ -65,6 +78,7 @@ class Commit:
 
     `flows` are kept by block and place; one that is there is written over. `covered` says of which places, in which
     blocks, they are all there with this commit: blocks without a flow are covered too. `uncovered` takes that back.
+    `folded` moves on what goes on to be covered, without a word on each deployment; it ends when another ledger folds.
 
     `found` extends a deployment's discoveries (one found again keeps its place, and the lower block), and `searched`
     says up to which block they are complete: it moves back only by a reorg or with new parameters. `finalized` never
@@ -96,6 +110,7 @@ class Commit:
     flows: Mapping[str, Sequence[Flow]] = field(default_factory=dict)
     covered: Mapping[str, Sequence[Covered]] = field(default_factory=dict)
     uncovered: Mapping[str, Sequence[Covered]] = field(default_factory=dict)
+    folded: Folded | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ Plain functions on the connection of one write transaction. Never commits, never
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, delete, func, not_, select, update
 
 from indexer.errors import FinalityBroken, UnknownName
 from indexer.model import BlockRef, Found, State
+from indexer.store import coverage
 from indexer.store import tables as t
 from indexer.store.base import Commit, DeploymentRow
 from indexer.store.deltas import Memory
@@ -86,8 +87,7 @@ def write(connection: Connection, commit: Commit, memory: Memory) -> None:
         final_to = snapshot.at.number if commit.final else final_number
         series = Series(connection, memory, deployments[snapshot.deployment], chain.id, final_to)
         series.put(snapshot, replace=commit.replace)
-    for key in commit.flows.keys() | commit.covered.keys() | commit.uncovered.keys():
-        _write_flows(FlowWriter(connection, memory, deployments[key]), key, commit)
+    _write_flows(connection, memory, deployments, chain, commit)
     _write_heads(connection, chain.id, commit)
     for key, found in commit.found.items():
         _write_found(connection, deployments[key], found)
@@ -102,6 +102,7 @@ def write(connection: Connection, commit: Commit, memory: Memory) -> None:
 
 def _deployments(connection: Connection, commit: Commit, chain_id: int) -> dict[str, int]:
     named = {*commit.flows, *commit.covered, *commit.uncovered, *commit.found, *commit.searched, *commit.cursors}
+    named.update(commit.folded.covering if commit.folded else ())
     named |= {s.deployment for s in commit.snapshots}
     rows = connection.execute(_DEPLOYMENTS, {"chain": chain_id}).all() if named else []
     known = {key: row_id for key, row_id in rows}
@@ -135,13 +136,30 @@ def _supersede(connection: Connection, chain: Row[Any], ancestor: BlockRef) -> N
     connection.execute(back.values(block_columns(ancestor, "cursor_")))
 
 
-def _write_flows(writer: FlowWriter, key: str, commit: Commit) -> None:
-    if commit.flows.get(key):
-        writer.put(commit.flows[key])
-    for uncovered in commit.uncovered.get(key, ()):
-        writer.uncover(uncovered)
-    for covered in commit.covered.get(key, ()):
-        writer.cover(covered)
+def _write_flows(
+    connection: Connection, memory: Memory, deployments: Mapping[str, int], chain: Row[Any], commit: Commit
+) -> None:
+    """What came and went, and in which blocks that is all: up to a block, and as far as the ledger folds from there."""
+    folded, reached = commit.folded, _reached(chain, commit.supersede_above)
+    if folded and folded.since != chain.folded_since:
+        coverage.end_all(connection, chain.id, reached)
+    going_on = folded.covering if folded else {}
+    for key in commit.flows.keys() | commit.covered.keys() | commit.uncovered.keys() | going_on.keys():
+        writer = FlowWriter(connection, memory, deployments[key], reached)
+        if commit.flows.get(key):
+            writer.put(commit.flows[key])
+        for uncovered in commit.uncovered.get(key, ()):
+            writer.uncover(uncovered)
+        for covered in commit.covered.get(key, ()):
+            writer.cover(covered)
+        if folded and key in going_on:
+            writer.go_on(folded.upto + 1, going_on[key])
+
+
+def _reached(chain: Row[Any], ancestor: BlockRef | None) -> int | None:
+    """The last folded block, when what a reorg undid is taken back."""
+    folded: int | None = chain.folded
+    return folded if ancestor is None or folded is None else min(folded, ancestor.number)
 
 
 def _write_heads(connection: Connection, chain_id: int, commit: Commit) -> None:
@@ -187,6 +205,8 @@ def _keep_books(connection: Connection, chain: Row[Any], commit: Commit) -> None
     values = {name: value for name, value in values.items() if value is not None}
     counted = {"traffic": commit.traffic, "ways": commit.ways}
     values |= {name: json.dumps(counts, sort_keys=True) for name, counts in counted.items() if counts is not None}
+    if commit.folded:
+        values |= {"folded_since": commit.folded.since, "folded": commit.folded.upto}
     if commit.audited:
         values["audited"] = (chain.audited or 0) + commit.audited
     if commit.replace:

@@ -37,7 +37,8 @@ class Base(SQLModel):
 class ChainRow(Base, table=True):
     """A chain: its finalized block, what its last snapshots cost, how they were answered, and sums of audits.
 
-    `traffic` and `ways` are JSON objects of counts.
+    `traffic` and `ways` are JSON objects of counts. `folded` is the last block of the ledger that began at
+    the block of the hash `folded_since`.
     """
 
     __tablename__ = "chain"
@@ -50,6 +51,8 @@ class ChainRow(Base, table=True):
     ways: str | None = Field(default=None, sa_type=Text)
     audited: int | None = Field(default=None, sa_type=BigInteger)
     corrected: int | None = Field(default=None, sa_type=BigInteger)
+    folded_since: str | None = Field(default=None, sa_type=Text)
+    folded: int | None = Field(default=None, sa_type=BigInteger)
     final_number: int | None = Field(default=None, sa_type=BigInteger)
     final_hash: str | None = Field(default=None, sa_type=Text)
     final_parent_hash: str | None = Field(default=None, sa_type=Text)

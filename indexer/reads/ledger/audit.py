@@ -14,7 +14,8 @@ from indexer.model import BlockRef
 from indexer.reads.abi import function, interface
 from indexer.reads.ledger.book import Track
 from indexer.reads.ledger.ledger import Flaw, Ledger
-from indexer.reads.ledger.rules import State, Way, is_feed, queries
+from indexer.reads.ledger.reasons import REBASES, SILENT, Dispute, explain
+from indexer.reads.ledger.rules import State, Way, is_feed
 from indexer.reads.plan import Ask, Call
 from indexer.reads.source import CallKey, Key
 
@@ -24,6 +25,9 @@ SHARES = 24
 MOST_CHANGED = 400
 SIBLINGS = 12
 """So many other balances of a token are read to tell a rebase from one holder's change."""
+
+STEP_BY_STEP = 32
+"""Among so few blocks the first wrong one is looked for one by one: some errors cancel out, and halving skips them."""
 
 _ANY = function("any()")
 
@@ -63,9 +67,34 @@ async def audit(ledger: Ledger, keys: Sequence[CallKey], at: BlockRef) -> list[D
         if track not in suspects:
             track.verified = max(track.verified, at.number)
     differences = [await _locate(ledger, track, at) for track in confirmed]
-    for difference in differences:
-        ledger.mark(difference.key, Flaw(difference.reason, difference.first))
+    for track, difference in zip(confirmed, differences, strict=True):
+        ledger.blame(track, Flaw(difference.reason, difference.first))
     await _follow_feeds(ledger, [difference.key for difference in differences], at)
+    return differences
+
+
+async def settle(ledger: Ledger, upto: int) -> list[Difference]:
+    """Compare the answers in doubt since one block, up to this one at most, and leave them in doubt no more.
+
+    Raises as `audit`; where the block can no longer be read all is doubted since the last comparison.
+    """
+    number = min((number for number in ledger.doubts.values() if number <= upto), default=None)
+    keys = [key for key, since in ledger.doubts.items() if since == number]
+    if number is None:
+        return []
+    try:
+        differences = await audit(ledger, keys, _remembered(ledger, number))
+    except EndpointError as error:
+        if error.verdict is not Verdict.PRUNED:
+            raise
+        tracks = [track for key in keys if (track := ledger.book.tracks.get(key)) is not None]
+        differences = [_unreadable(track.key, max(track.verified, track.opened)) for track in tracks]
+        for difference in differences:
+            ledger.mark(difference.key, Flaw(difference.reason, difference.first))
+    for key in ledger.doubts.keys() & set(keys):
+        del ledger.doubts[key]
+        if (flaw := ledger.distrusted.get(key[0])) is not None:
+            ledger.mark(key, flaw)
     return differences
 
 
@@ -81,7 +110,7 @@ async def prove(ledger: Ledger, at: BlockRef) -> None:
         opened = ledger.blocks[track.opened].timestamp
         since = track.since_s if track.states[0] == (0,) else opened
         old_enough = not track.rule.may_accrue or at.timestamp - since >= ledger.proof_s
-        ledger.book.believe(track, old_enough and (track.moved or not track.rule.must_move))
+        ledger.trust(track, old_enough and (track.moved or not track.rule.must_move))
         track.verified = at.number
 
 
@@ -99,42 +128,39 @@ async def _read(ledger: Ledger, tracks: Sequence[Track], at: BlockRef) -> list[S
 
 
 async def _locate(ledger: Ledger, track: Track, at: BlockRef) -> Difference:
-    """Halve the blocks since the last one that agreed, until the first wrong one is known."""
+    """Find the first wrong block since the last that agreed: before the first log since then, or else after it."""
     good, wrong = max(track.verified, track.opened), at.number
-    while wrong - good > 1:
-        middle = ledger.blocks.get((good + wrong) // 2)
-        try:
-            if middle is None:
-                raise EndpointError("a block that is not remembered", verdict=Verdict.PRUNED)
-            differs = bool(await _wrong(ledger, [track], middle))
-        except EndpointError:
-            return Difference(track.key, good + 1, False, "at a block that can no longer be read")
-        good, wrong = (good, middle.number) if differs else (middle.number, wrong)
+    middle = next((number - 1 for number in track.numbers if good + 1 < number <= wrong), 0)
+    try:
+        while wrong - good > 1:
+            middle = middle or (good + 1 if wrong - good <= STEP_BY_STEP else (good + wrong) // 2)
+            differs = bool(await _wrong(ledger, [track], _remembered(ledger, middle)))
+            good, wrong, middle = (good, middle, 0) if differs else (middle, wrong, 0)
+    except EndpointError:
+        return _unreadable(track.key, good)
     return Difference(track.key, wrong, True, await _explain(ledger, track, wrong))
+
+
+def _remembered(ledger: Ledger, number: int) -> BlockRef:
+    block = ledger.blocks.get(number)
+    if block is None:
+        raise EndpointError("a block that is not remembered", verdict=Verdict.PRUNED)
+    return block
+
+
+def _unreadable(key: CallKey, good: int) -> Difference:
+    return Difference(key, good + 1, False, "at a block that can no longer be read")
 
 
 async def _explain(ledger: Ledger, track: Track, number: int) -> str:
     """Why logs and answer part at a block."""
     at = ledger.blocks.get(number)
     if at is None or track.rule.way is not Way.FOLDED:
-        return "it changed without a log that says so"
+        return SILENT
     (truth,) = await _read(ledger, [track], at)
-    logs = await ledger.logs(queries(track.rule.watches), [at])
-    state, hits = track.at(number - 1), 0
-    for log in logs:
-        for watch in track.rule.watches:
-            if state is not None and watch.finds(log):
-                state, hits = watch.effect(state, log, at.timestamp), hits + 1
-    if state == truth:
-        return "a node left out logs of this block"
-    if hits:
-        return "what moved is not what the logs say: a fee on transfer, or shares that are rounded"
-    siblings = await _wrong(ledger, _siblings(ledger, track), at)
-    return (
-        "all balances of this token changed without logs: it rebases"
-        if siblings
-        else ("it changed without a log that says so")
-    )
+    (reason,) = await explain(ledger.logs, [Dispute(track, truth, number - 1)], [at])
+    alone = reason != SILENT or not await _wrong(ledger, _siblings(ledger, track), at)
+    return reason if alone else REBASES
 
 
 def _siblings(ledger: Ledger, track: Track) -> list[Track]:

@@ -12,11 +12,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from indexer.model import Address, BlockRef, Log, LogQuery
+from indexer.model import Address, BlockRef, Hash, Log, LogQuery
 from indexer.reads.abi import interface
 from indexer.reads.batch import Counted, Sent
 from indexer.reads.ledger.book import Book, Moves, Track
-from indexer.reads.ledger.rules import Surroundings, Way, is_feed, queries, rule_of
+from indexer.reads.ledger.reasons import OF_ITS_TOKEN, SILENT, Dispute, explain
+from indexer.reads.ledger.rules import ZERO, Surroundings, Way, is_feed, queries, rule_of
 from indexer.reads.plan import Ask
 from indexer.reads.source import CallKey, Key, Raw
 
@@ -51,7 +52,12 @@ class Flaw:
 
 @dataclass(slots=True)
 class Ledger:
-    """One chain's answers up to the block `tip`. `around` learns the aggregators of feeds as they are met."""
+    """One chain's answers up to the block `tip`. `around` learns the aggregators of feeds as they are met.
+
+    `began` is the hash of the block at which it last started from nothing. `flaws` are questions that are read for
+    ever, `distrusted` tokens of which no balance is folded. `doubts` are answers that were given out before a read at
+    the block named there was another: an audit has to tell since when.
+    """
 
     source: Counted
     logs: LogSource
@@ -60,7 +66,10 @@ class Ledger:
     kept: int = KEPT_BLOCKS
     book: Book = field(default_factory=Book)
     flaws: dict[Key, Flaw] = field(default_factory=dict)
+    distrusted: dict[Address, Flaw] = field(default_factory=dict)
+    doubts: dict[CallKey, int] = field(default_factory=dict)
     blocks: dict[int, BlockRef] = field(default_factory=dict)
+    began: Hash = ZERO
     _asked_at: BlockRef | None = None
     _asked: set[Key] = field(default_factory=set)
     _kept: list[Log] = field(default_factory=list)
@@ -79,8 +88,10 @@ class Ledger:
 
     def start(self, at: BlockRef) -> None:
         """Forget everything, and begin at a block: what is read there is folded from the next one on."""
-        self.book, self.blocks = Book(at.number), {at.number: at}
+        self.book, self.blocks = Book(at.number, turned={*self.book.turned, *self.book.tracks}), {at.number: at}
+        self.began = at.hash
         self._kept, self._kept_since, self._watching = [], {}, (-1, ())
+        self.doubts = {}
 
     async def follow(self, blocks: Sequence[BlockRef]) -> list[tuple[BlockRef, Moves]]:
         """Fold blocks that follow the tip; where they do not, start anew at the last of them. What moved, by block.
@@ -109,8 +120,8 @@ class Ledger:
         self.blocks[block.number] = block
         for track in moves:
             if not track.moved:
-                self.book.believe(track, False)
                 track.moved, track.agreed, track.since_s = True, 0, block.timestamp
+                self.trust(track, False)
         return moves
 
     def _watch(self) -> None:
@@ -129,6 +140,7 @@ class Ledger:
         self.book.rewind(ancestor.number)
         self.blocks = {number: block for number, block in self.blocks.items() if number <= ancestor.number}
         self._kept = [log for log in self._kept if log.block_number <= ancestor.number]
+        self.doubts = {key: number for key, number in self.doubts.items() if number <= ancestor.number}
 
     def _forget(self, number: int) -> None:
         if number >= min(self.blocks) + self.kept // 8:
@@ -190,30 +202,53 @@ class Ledger:
     async def _learn(self, raws: Mapping[Key, Raw], at: BlockRef) -> None:
         """Prove the tracks whose questions were read, and track what was not yet."""
         new: dict[CallKey, bytes] = {}
+        disputes: list[Dispute] = []
         for key, raw in raws.items():
             track = self.book.tracks.get(key)
             if track is not None:
-                self._compare(track, raw, at)
+                disputes += self._compare(track, raw, at)
             elif isinstance(raw, bytes) and isinstance(key, tuple) and key not in self.flaws:
                 new[key] = raw
+        await self._settle(disputes, at)
         await self._find_aggregators([key for key in new if is_feed(key)], at)
         for key, raw in new.items():
             rule = rule_of(key, self.around)
             state = rule.read(raw) if rule else None
-            if rule is not None and state is not None:
+            if rule is not None and state is not None and not (rule.may_accrue and key[0] in self.distrusted):
                 self.book.open(key, rule, state, at.number, at.timestamp)
 
-    def _compare(self, track: Track, raw: Raw, at: BlockRef) -> None:
-        """A read of a tracked question: a proof, a renewal of what a log made doubtful, or its end as a track."""
+    def _compare(self, track: Track, raw: Raw, at: BlockRef) -> list[Dispute]:
+        """A read of a tracked question: a proof, a renewal of what a log made doubtful, or a dispute.
+
+        Where an answer was given out before, an audit has to find since when it was wrong.
+        """
+        if track.key in self.doubts:
+            return []
         read = track.rule.read(raw) if isinstance(raw, bytes) else None
-        if read is None:
-            self.mark(track.key, Flaw("it no longer answers as it did", at.number))
-        elif track.state is None and track.rule.way is Way.TRIGGERED:
-            self.book.renew(track, at.number, read)
-        elif track.state == read:
+        if read is not None and track.state == read:
             self._prove(track, at)
+        elif read is not None and track.state is None and track.rule.way is Way.TRIGGERED:
+            track.put(at.number, read)
+        elif track.given and track.state is not None:
+            self.doubt(track, at.number)
+        elif read is None:
+            self.mark(track.key, Flaw("it no longer answers as it did", at.number))
+        elif read in track.states:
+            track.agreed = 0
         else:
-            self.mark(track.key, Flaw("it changes without a log that says so", at.number))
+            return [Dispute(track, read, track.verified)]
+        return []
+
+    async def _settle(self, disputes: Sequence[Dispute], at: BlockRef) -> None:
+        """Mark what reads did not bear out: the question alone, or, where its token does it, all balances of that."""
+        first = min((one.since for one in disputes if one.track.rule.may_accrue), default=at.number) + 1
+        blocks = [self.blocks[number] for number in range(first, at.number + 1) if number in self.blocks]
+        known = [one for one in disputes if one.track.rule.may_accrue and one.since in self.blocks]
+        reasons = await explain(self.logs, known, blocks) if known else []
+        for one in disputes:
+            self.mark(one.track.key, Flaw(SILENT, at.number))
+        for one, reason in zip(known, reasons, strict=True):
+            self.blame(one.track, Flaw(reason, at.number))
 
     def _prove(self, track: Track, at: BlockRef) -> None:
         """One more read that agrees. Blocks of the same time prove nothing anew."""
@@ -222,12 +257,45 @@ class Ledger:
         track.verified = at.number
         old_enough = not track.rule.may_accrue or at.timestamp - track.since_s >= self.proof_s
         shown = track.moved or not track.rule.must_move
-        self.book.believe(track, track.agreed >= PROOFS and old_enough and shown)
+        self.trust(track, track.agreed >= PROOFS and old_enough and shown)
+
+    def trust(self, track: Track, proven: bool) -> None:
+        """Give the track's answers out from now on, or read them."""
+        if track.trusted is not proven:
+            track.trusted = proven
+            track.given |= proven
+            self.book.turned.add(track.key)
+
+    def amounts_known(self, key: Key) -> bool:
+        """Whether all that came and went in a question's answer, since it is tracked, is known to be right."""
+        track = self.book.tracks.get(key)
+        return track is not None and track.trusted and track.state is not None
+
+    def doubt(self, track: Track, number: int) -> None:
+        """Read this question until an audit at that block has told since when its answers were wrong, if they were."""
+        track.agreed = 0
+        self.trust(track, False)
+        self.doubts.setdefault(track.key, number)
 
     def mark(self, key: Key, flaw: Flaw) -> None:
         """Read this question from now on."""
         self.book.close(key)
         self.flaws[key] = flaw
+        if isinstance(key, tuple):
+            self.doubts.pop(key, None)
+
+    def blame(self, track: Track, flaw: Flaw) -> None:
+        """Read this question from now on, and where its token is the reason all balances of that, and its supply."""
+        self.mark(track.key, flaw)
+        token = track.key[0]
+        if not track.rule.may_accrue or flaw.reason not in OF_ITS_TOKEN:
+            return
+        self.distrusted[token] = flaw
+        for one in [t for t in self.book.tracks.values() if t.key[0] == token and t.rule.may_accrue]:
+            if one.given:
+                self.doubt(one, self.book.tip)
+            else:
+                self.mark(one.key, flaw)
 
     async def _find_aggregators(self, keys: Sequence[CallKey], at: BlockRef) -> None:
         """Whose logs tell of new rounds: the aggregator behind each feed, or the feed itself where it names none."""
