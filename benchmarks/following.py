@@ -34,6 +34,7 @@ from indexer.chain.block_logs import BlockLogs
 from indexer.chain.follower import BATCH_BLOCKS, Advanced, Finalized, Follower
 from indexer.chain.rpc import Traffic
 from indexer.reads.ledger.audit import prove
+from indexer.run.live import TAGS_EVERY_BLOCKS
 from indexer.store.base import Commit, Folded
 
 BLOCKS = 200
@@ -110,7 +111,18 @@ def _chain(of: World) -> Chain:
     now, logs = Now(), of.ledger.logs
     assert isinstance(logs, BlockLogs)
     known = [block(FIRST_BLOCK + 2 - number) for number in range(BATCH_BLOCKS, 0, -1)]
-    return Chain(of, Follower(of.tape, known=known, finalized=known[0], rider=logs, clock=now), now)
+    return Chain(
+        of,
+        Follower(
+            of.tape,
+            known=known,
+            finalized=known[0],
+            rider=logs,
+            tags_every_s=TAGS_EVERY_BLOCKS * BLOCK_TIME_S,
+            clock=now,
+        ),
+        now,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ LOG_BYTES = 650
 PROBE_EVERY = 500
 """Blocks after which it is looked again whether a block's logs weigh less than the filter."""
 
-PROVE_EVERY = 200
+PROVE_EVERY = 500
 """Of so many blocks asked for by event, one is asked for whole: its logs can be proven complete."""
 
 ENOUGH_PROOFS = 3

@@ -6,7 +6,7 @@ anything else of it is looked at. Or it may not, and is refused then. Knows no e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -46,9 +46,14 @@ class Sieve:
     """Keeps, of any logs of any blocks, those of several queries, whatever the queries' ranges say."""
 
     def __init__(self, queries: Sequence[LogQuery]) -> None:
-        self._wanted = [_Wanted.by(query) for query in queries]
-        self._names = frozenset[str]().union(*(one.names for one in self._wanted))
-        self._skips = all(one.names for one in self._wanted)
+        wanted = [_Wanted.by(query) for query in queries]
+        self._names = frozenset[str]().union(*(one.names for one in wanted))
+        self._is_named = all(one.names for one in wanted)
+        self._of_any = [one for one in wanted if not one.events]
+        self._by_event = {
+            event: [one for one in wanted if not one.events or event in one.events]
+            for event in frozenset[str]().union(*(one.events for one in wanted))
+        }
         self._parser = Matcher(LogQuery((), (), 0, ANY_BLOCK))
 
     def sift(self, answer: Any) -> Sifted:
@@ -56,44 +61,49 @@ class Sieve:
         if not isinstance(answer, list):
             raise malformed("not a list of logs")
         try:
-            hashes = frozenset({document["blockHash"].lower() for document in answer})
-            found = [one for one in self._named(answer) if self._finds(one["address"], one["topics"])]
+            hashes = frozenset({document["blockHash"] for document in answer})
+            found = [one for one in self._named(answer, hashes) if self._finds(one["address"], one["topics"])]
+            seen = frozenset({text.lower() for text in hashes})
         except (KeyError, TypeError, AttributeError, IndexError):
             raise malformed("something else than logs in their list") from None
-        return Sifted(_parsed(self._parser, found), hashes, len(answer) - len(found))
+        return Sifted(_parsed(self._parser, found), seen, len(answer) - len(found))
 
-    def _named(self, answer: list[Any]) -> list[Any]:
-        """Those with a name in them that some query asks for: most have none."""
-        names = self._names
-        if (
-            not self._skips
-            or not "".join([text for one in answer for text in (one["address"], *one["topics"])]).islower()
-        ):
+    def _named(self, answer: list[Any], hashes: Iterable[str]) -> list[Any]:
+        """Those with a name in them that some query asks for: most have none. All, where names are in capitals."""
+        names, texts = self._names, "".join([*hashes, *[one["address"] for one in answer]])
+        if not self._is_named or texts != texts.lower():
             return answer
         return [one for one in answer if one["address"] in names or not names.isdisjoint(one["topics"])]
 
     def _finds(self, address: str, topics: Sequence[str]) -> bool:
         emitter, lower = address.lower(), [topic.lower() for topic in topics]
-        return any([wanted.has(emitter, lower) for wanted in self._wanted])
+        asking = self._by_event.get(lower[0] if lower else "", self._of_any)
+        return any([wanted.has(emitter, lower) for wanted in asking])
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What one query asks for. Each log that it finds has one of the `names`; without any, they are not known."""
+    """What one query asks for; `events` are its first topics, `places` the others of which not any will do.
+
+    Each log that it finds has one of the `names`; without any, they are not known.
+    """
 
     emitters: frozenset[str]
+    events: frozenset[str]
     least_topics: int
     places: tuple[tuple[int, frozenset[str]], ...]
-    names: frozenset[str]
 
     @classmethod
     def by(cls, query: LogQuery) -> _Wanted:
-        emitters = frozenset[str](query.addresses)
-        places = [(i, frozenset[str](some)) for i, some in enumerate(query.topics) if some is not None]
-        return cls(emitters, len(query.topics), tuple(places), emitters or (places[-1][1] if places else frozenset()))
+        places = [(i, frozenset[str](some)) for i, some in enumerate(query.topics) if some is not None and i > 0]
+        return cls(frozenset(query.addresses), frozenset(first_topics(query)), len(query.topics), tuple(places))
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.emitters or (self.places[-1][1] if self.places else self.events)
 
     def has(self, emitter: str, topics: Sequence[str]) -> bool:
-        """Whether the query finds a log of this contract with these topics."""
+        """Whether the query finds a log of this contract with these topics, of which the first is known to do."""
         if (self.emitters and emitter not in self.emitters) or len(topics) < self.least_topics:
             return False
         return not [place for place, some in self.places if topics[place] not in some]
