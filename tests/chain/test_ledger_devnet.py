@@ -1,11 +1,11 @@
 """On real contracts: what logs say of every call, at every block, against the node's own answer to that call there.
 
-A few hundred blocks of the scenario and of seeded random trade; thousands with `TVL_LEDGER_BLOCKS=3000`.
+A hundred blocks of the scenario and of seeded trade, and a random life with reorgs and with tokens that misbehave:
+some hundred blocks of it, thousands with `--ledger-blocks 3000`, another one with `--ledger-seed 2`.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -19,15 +19,17 @@ from indexer.reads.ledger.ledger import Ledger
 from indexer.reads.ledger.rules import Way
 from indexer.reads.plan import Ask, Call
 from indexer.reads.source import CallKey, Key
+from indexer.run import bookkeeping
 from indexer.run.known import Known
 from indexer.run.live import LiveChain, open_chain
 from indexer.run.program import load_program
 from indexer.run.snapshot import take
+from tests.chain.ledger_life import Life
 from tests.e2e.support import QUIET, Setting
 
 pytestmark = pytest.mark.anvil
 
-BLOCKS = int(os.environ.get("TVL_LEDGER_BLOCKS", "120"))
+BLOCKS = 120
 A_RANGE = 37
 ANY = function("any()")
 
@@ -92,3 +94,28 @@ def mute(ledger: Ledger, addresses: Addresses) -> set[CallKey]:
     debts = {debt for one in reserves for debt in (one.variable_debt_token, one.stable_debt_token)}
     mute = debts | {feed.proxy for feed in addresses.feeds.values()}
     return {track.key for track in ledger.book.tracks.values() if track.key[0] in mute and track.rule.way is Way.FOLDED}
+
+
+@pytest.mark.timeout(36_000)
+async def test_in_a_random_life_every_answer_that_is_left_standing_is_the_nodes_own(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With reorgs, and tokens that mint, rebase and take fees in silence: each answer at each block, once every part of
+    them has been audited. In a short life audits come more often, so that it is not all waiting for them."""
+    blocks, seed = request.config.getoption("--ledger-blocks"), request.config.getoption("--ledger-seed")
+    print(f"--ledger-blocks {blocks} --ledger-seed {seed}")
+    monkeypatch.setattr(bookkeeping, "AUDIT_EVERY", min(bookkeeping.AUDIT_EVERY, max(blocks // 50, 2)))
+    with Devnet.start() as net:
+        addresses = deploy_protocols(net)
+        config = Setting(net, addresses, tmp_path, "").configure()
+        async with open_chain(load_program(config).chains["devnet"], QUIET) as live:
+            ledger = live.ledger()
+            assert ledger is not None
+            life = Life(net, addresses, live, ledger, seed)
+            await life.begin()
+            await life.live_on(blocks)
+    print(life.seen, life.restless.done)
+    assert life.wrong == {}
+    assert life.seen.folded > life.seen.given // 3, "what is only read proves nothing"
+    assert life.seen.reasons, "nothing was there to be found"
+    assert life.seen.happenings["fork"] + life.seen.happenings["reorg"] > 0
