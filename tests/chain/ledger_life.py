@@ -140,14 +140,16 @@ class Life:
 
     async def _reorg(self) -> None:
         """Empty blocks in the place of the last ones."""
-        self.net.reorg(self._depth())
-        self.restless.went_back()
+        if depth := self._depth():
+            self.net.reorg(depth)
+            self.restless.went_back()
         await self._follow()
 
     async def _fork(self) -> None:
         """Other blocks in the place of the last ones, more or fewer."""
-        self.net.rollback(self._depth())
-        self.restless.went_back()
+        if depth := self._depth():
+            self.net.rollback(depth)
+            self.restless.went_back()
         for _ in range(self.dice.randint(1, DEEPEST)):
             self.dice.choice((self.traders, self.restless)).step(self.dice.choice(TIMES_S))
         await self._follow()

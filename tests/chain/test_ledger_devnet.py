@@ -6,15 +6,19 @@ some hundred blocks of it, thousands with `--ledger-blocks 3000`, another one wi
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from devnet import Addresses, Devnet, deploy_protocols
+from devnet.desk import Desk
 from devnet.scenario import scenario
 from devnet.traders import Traders
 from indexer.chain.blocks import headers
-from indexer.reads.abi import function
+from indexer.model import Address
+from indexer.reads.abi import function, interface
+from indexer.reads.ledger.audit import SHARES, Difference, audit, rotation, settle
 from indexer.reads.ledger.ledger import Ledger
 from indexer.reads.ledger.rules import Way
 from indexer.reads.plan import Ask, Call
@@ -31,7 +35,7 @@ pytestmark = pytest.mark.anvil
 
 BLOCKS = 120
 A_RANGE = 37
-ANY = function("any()")
+ANY, ERC20 = function("any()"), interface("erc20")
 
 
 async def test_every_folded_answer_at_every_block_is_the_nodes_own(tmp_path: Path) -> None:
@@ -119,3 +123,45 @@ async def test_in_a_random_life_every_answer_that_is_left_standing_is_the_nodes_
     assert life.seen.folded > life.seen.given // 3, "what is only read proves nothing"
     assert life.seen.reasons, "nothing was there to be found"
     assert life.seen.happenings["fork"] + life.seen.happenings["reorg"] > 0
+
+
+async def test_a_debt_whose_interest_shows_takes_the_smaller_debts_of_its_token_with_it(tmp_path: Path) -> None:
+    """Without proof all are believed. The smallest is never given out wrong: it is read before its interest shows."""
+    with Devnet.start() as net:
+        addresses = deploy_protocols(net)
+        config = Setting(net, addresses, tmp_path).configure()
+        large, small, *_ = addresses.users
+        debt = Address(addresses.aave.reserves["WBTC"].variable_debt_token)
+        for user, units in ((large, 10**8), (small, 5 * 10**7)):
+            Desk(net, addresses).borrow(user, "WBTC", units)
+        net.mine()
+        async with open_chain(load_program(config).chains["devnet"], QUIET) as live:
+            ledger = live.ledger()
+            assert ledger is not None
+            asks: dict[Key, Ask] = {
+                (call.target, call.data): call for call in [ERC20.balanceOf(debt, large), ERC20.balanceOf(debt, small)]
+            }
+            believed, wrong, found, showed = 0, Counter[Key](), list[Difference](), Counter[Key]()
+            before = None
+            for number in range(40):
+                at = await live.head()
+                await ledger.follow([at] if number else [])
+                given, truth = await ledger.fetch(asks, at), await live.reader.fetch(asks, at)
+                believed += all(ledger.way(key) is Way.FOLDED for key in asks)
+                wrong.update(key for key, one, other in zip(asks, given, truth, strict=True) if one != other)
+                showed.update(key for key, one, other in zip(asks, truth, before or truth, strict=True) if one != other)
+                before = truth
+                if number % 4 == 3:
+                    found += await audit(ledger, rotation_of_all(ledger), at)
+                    found += await settle(ledger, at.number)
+                net.mine(dt=60)
+        first, second = asks
+        assert believed
+        assert [one.key for one in found] == [first]
+        assert set(wrong) == {first}
+        assert showed[second]
+        assert ledger.flaws.keys() == {first, second}
+
+
+def rotation_of_all(ledger: Ledger) -> list[CallKey]:
+    return [key for turn in range(SHARES) for key in rotation(ledger, turn)]

@@ -69,7 +69,7 @@ class Stage:
 
 
 MOVED = {13287210: 3, 14396881: 14, 15050000: 18, 15538827: 57}
-"""Balances and reserves that the logs of each block change. The first is one pair's trades among 1,410 payments of ether."""
+"""Balances and reserves that the logs of each block change. The first is one pair's trades among payments of ether."""
 
 
 @pytest.fixture(params=MOVED)
