@@ -31,7 +31,7 @@ from tests.chain.restless import Restless
 ANY = function("any()")
 DEEPEST = 12
 FINAL_DEPTH = 8
-HAPPENINGS = {"trade": 12, "deeds": 12, "vanish": 1, "rest": 1, "reorg": 1, "fork": 2, "take": 1}
+HAPPENINGS = {"trade": 12, "deeds": 12, "vanish": 1, "rest": 1, "reorg": 1, "fork": 2, "take": 1, "new_token": 1}
 TIMES_S = (0, 2, 12, 12, 60, 120)
 """From one block to the next."""
 
@@ -95,7 +95,6 @@ class Life:
         self.restless.settle_in()
         at = await self.live.head()
         await take(self.live.program, self.ledger, at, self.live.program.deployments, Known())
-        self.source.calls.update((key, None) for key in self._balances())
         await self._give(at)
 
     def _balances(self) -> list[CallKey]:
@@ -104,7 +103,7 @@ class Life:
         ]
         tokens = [*self.restless.tokens, *aave, *(token.address for token in self.addresses.tokens.values())]
         erc20 = interface("erc20")
-        supplies = [erc20.totalSupply(token) for token in self.restless.tokens]
+        supplies = [erc20.totalSupply(token) for token in tokens]
         calls = [erc20.balanceOf(token, holder) for token in tokens for holder in self.restless.actors]
         return [(call.target, call.data) for call in [*calls, *supplies]]
 
@@ -118,6 +117,10 @@ class Life:
         for _ in range(SHARES + 2):
             self.net.mine(bookkeeping.AUDIT_EVERY)
             await self._follow(together=True)
+
+    async def _new_token(self) -> None:
+        self.restless.another_token()
+        await self._follow()
 
     async def _trade(self) -> None:
         for _ in range(self.dice.randint(1, 4)):
@@ -194,6 +197,7 @@ class Life:
 
     async def _give(self, at: BlockRef) -> None:
         """Give out every answer at a block, and ask the node."""
+        self.source.calls.update((key, None) for key in self._balances())
         asks: dict[Key, Ask] = {key: Call(*key, ANY) for key in self.source.calls}
         passed = self.source.passed
         given = await self.ledger.fetch(asks, at)

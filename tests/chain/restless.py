@@ -26,13 +26,16 @@ LOUD = ("ETH/USD", "LINK/USD", "USDC/USD")
 
 @dataclass
 class Restless:
-    """Holders and tokens of whom anything may be expected. `found_out` says whether a token is known to misbehave."""
+    """Holders and tokens of whom anything may be expected. `found_out` says whether a token is known to misbehave.
+
+    `tokens` by the block they were made in, `guilty` ones by that of their misdeed, `codes` of those that are gone.
+    """
 
     net: Devnet
     addresses: Addresses
     dice: random.Random
     found_out: Callable[[str], bool]
-    tokens: list[str] = field(default_factory=list)
+    tokens: dict[str, int] = field(default_factory=dict)
     guilty: dict[str, int] = field(default_factory=dict)
     codes: dict[str, str] = field(default_factory=dict)
     done: Counter[str] = field(default_factory=Counter)
@@ -45,14 +48,18 @@ class Restless:
 
     def settle_in(self) -> None:
         """Some blocks in which the tokens are made, and feeds get aggregators that log."""
-        self.tokens = [self.net.deploy(own("RestlessToken")) for _ in range(TOKENS)]
         for feed in LOUD:
             self._aggregator(feed, answer_of_cents(OPENING_CENTS[feed]))
+        for _ in range(TOKENS):
+            self.another_token()
+
+    def another_token(self) -> None:
+        """One more, in a block of its own, minted to everybody."""
+        token = self.net.deploy(own("RestlessToken"))
+        self.tokens[token] = self.net.block_number() + 1
+        for holder in self.actors:
+            self.net.send(token, "mint(address,uint256)", holder, self.dice.randint(1, 10**9) * UNIT)
         self.net.mine()
-        for token in self.tokens:
-            for holder in self.actors:
-                self.net.send(token, "mint(address,uint256)", holder, self.dice.randint(1, 10**9) * UNIT)
-            self.net.mine()
 
     def step(self, dt: int) -> None:
         """One block of one to five deeds."""
@@ -76,8 +83,9 @@ class Restless:
             return
 
     def went_back(self) -> None:
-        """The chain lost blocks: what is gone, and who is guilty, is as it is now."""
+        """The chain lost blocks: what is there, what is gone, and who is guilty, is as it is now."""
         here = self.net.block_number()
+        self.tokens = {token: made for token, made in self.tokens.items() if made <= here}
         self.guilty = {token: at for token, at in self.guilty.items() if at <= here}
         codes = {token: self.net.rpc("eth_getCode", token, "latest") for token in self.tokens}
         whole = max(codes.values(), key=len)
@@ -192,18 +200,18 @@ class Restless:
         """Mint in silence, rebase, or take a fee from now on."""
         for token in self._innocent():
             holder, how = self.dice.choice(self.actors), self.dice.randrange(4)
-            if how == 0:
+            if how < 2:
                 self.net.send(token, "mintInSilence(address,uint256)", holder, self.dice.randint(1, 10**6) * UNIT)
-            elif how == 1:
+            elif how == 2:
                 self.net.send(token, "tax(uint256)", self.dice.choice((0, 100)))
             else:
                 self.net.send(token, "rebase(uint256,uint256)", *self.dice.choice(((5, 4), (4, 5))))
             self._misdeed(token, self.net.block_number() + 1)
-            self.done[("mint in silence", "fee", "rebase", "rebase")[how]] += 1
+            self.done[("mint in silence", "mint in silence", "fee", "rebase")[how]] += 1
 
     def _innocent(self) -> Iterator[str]:
         """Now and then a token that is there, and has done no wrong that is not known."""
-        token = self.dice.choice(self.tokens)
+        token = self.dice.choice(list(self.tokens))
         free = token not in self.codes and (token not in self.guilty or self.found_out(token))
         if free and token not in self._busy and self.dice.random() < 0.3:
             yield token
