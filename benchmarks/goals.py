@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks import peers, series, series_peer
+from benchmarks import following, peers, series, series_peer
 from benchmarks.figures import Figure, Sample, quiet
 from benchmarks.load import CONTRACTS, LARGE
 
@@ -81,8 +81,8 @@ async def goals(quick: bool, command: Sequence[str]) -> list[Goal]:
     repeat, samples = (3, 10) if quick else (15, series_peer.SAMPLES)
     snapshot = await peers.compare(LARGE, repeat, command)
     whole = await series_peer.compare(CONTRACTS, series.BLOCKS, samples, command)
-    following = await series.following(CONTRACTS, series.FOLLOWED)
-    return [*of_snapshot(snapshot), *of_series(whole), of_following(following.figure)]
+    followed = await following.following(CONTRACTS, following.BLOCKS // (4 if quick else 1))
+    return [*of_snapshot(snapshot), *of_series(whole), of_following(followed.figure())]
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """Values at every block, by logs: `python -m benchmarks.series [--blocks 190,1900] [--contracts 100,1000,5000]`.
 
-The load's balances, reserves and feed rounds are read once, and folded from there: over a range of blocks at once, with
-every change written to SQLite; and block by block as the daemon follows, with gross flows committed to the store. The
-least that can be done for it is in `benchmarks.bare`.
+The load's balances, reserves and feed rounds are read once, and folded from there over a range of blocks, with every
+change written to SQLite. The least that can be done for it is in `benchmarks.bare`. Block by block:
+`benchmarks.following`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -20,8 +19,8 @@ from typing import Any
 import aiohttp
 import orjson
 
-from benchmarks.bare import Batch, bare, rows_of
-from benchmarks.figures import Figure, median, print_figures, quiet, timed
+from benchmarks.bare import Batch, rows_of
+from benchmarks.figures import Figure, print_figures, quiet, timed
 from benchmarks.folding import Folded, folded, most_memory_mb
 from benchmarks.load import CONTRACTS, Load, configuration, scaled
 from benchmarks.replay import replaying_server
@@ -47,7 +46,6 @@ from indexer.store.base import Commit, Store
 BLOCKS = 1_900
 REPEAT = 3
 FIRST_FOLDED = FIRST_BLOCK + 2
-FOLLOWED = 60
 
 
 class Tape:
@@ -150,15 +148,6 @@ async def _compare(of: World, at: BlockRef) -> None:
         raise ValueError(f"logs did not lead to what the server answers: {differences[0]}")
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A figure for the table, and what it took."""
-
-    figure: Figure
-    calls: int
-    values: int
-
-
 async def series(contracts: int, blocks: int, repeat: int = REPEAT) -> Folded:
     """All values of so many contracts at every one of so many blocks: the middle of several runs."""
     async with replaying_server(contracts=contracts) as url:
@@ -175,38 +164,11 @@ def figure_of(run: Folded, contracts: int, blocks: int) -> Figure:
     return Figure(name, "ms CPU", run.ours.cpu_ms, run.floor.cpu_ms, f"{clock}; {cost}; {memory}")
 
 
-async def following(contracts: int, blocks: int) -> Measured:
-    """One block after the other: its header and logs, folded, and its flows committed."""
-    load = scaled(contracts)
-    with tempfile.TemporaryDirectory() as folder:
-        async with replaying_server(contracts=contracts) as url, world(load, url, Path(folder)) as of:
-            samples, floors = [], []
-            for i in range(blocks):
-                at = block(FIRST_BLOCK + 2 + i)
-                of.tape.batches.clear()
-                samples.append(await timed(_follow(of, at)))
-                floors.append(await timed(bare(of.session, of.url, of.tape.sent(), Path(folder, f"bare{i}.db"))))
-            calls = len(of.tape.batches)
-            values = len(of.ledger.book.tracks)
-    ours, least = median(samples), median(floors)
-    note = f"{calls} HTTP request a block"
-    return Measured(
-        Figure("following: a block folded and its flows stored", "ms CPU", ours.cpu_ms, least.cpu_ms, note),
-        calls,
-        values,
-    )
-
-
-async def _follow(of: World, at: BlockRef) -> None:
-    moved = await of.ledger.follow([at])
-    await of.store.commit(Commit(of.chain.name, heads=[at], flows=of.flowing.flows(moved)))
-
-
 async def report(blocks: Sequence[int], contracts: Sequence[int]) -> list[Figure]:
-    """The series of the whole load, following it, and how the series grows with blocks and with contracts."""
+    """The series of the whole load, and how it grows with blocks and with contracts."""
     sizes = [(CONTRACTS, BLOCKS), *((CONTRACTS, some) for some in blocks), *((some, BLOCKS) for some in contracts)]
     runs = [(await series(*size, REPEAT if i == 0 else 1), *size) for i, size in enumerate(dict.fromkeys(sizes))]
-    return [(await following(CONTRACTS, FOLLOWED)).figure, *(figure_of(*run) for run in runs)]
+    return [figure_of(*run) for run in runs]
 
 
 def main() -> None:
