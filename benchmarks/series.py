@@ -127,10 +127,11 @@ async def fold(of: World, numbers: range, file: Path, then: Callable[[range], ob
 async def alone(url: str, contracts: int, blocks: int, folder: Path) -> dict[str, Any]:
     """Fold in this process, then compare all with the chain: `Folded` but for the floor.
 
-    The log requests are left in `folder` for it, in `requests.json`.
+    What is written need not be remembered, so the ledger keeps no block longer. The log requests are left for the floor
+    in `requests.json`.
     """
     async with world(scaled(contracts), url, folder) as of:
-        http = of.pool.stats.http
+        of.ledger.kept, http = FOLDED_AT_ONCE, of.pool.stats.http
         ours = await timed(fold(of, range(FIRST_FOLDED, FIRST_FOLDED + blocks), folder / "ours.db"))
         sent, tip, requests = of.tape.sent(), of.ledger.tip, of.pool.stats.http - http
         assert tip is not None

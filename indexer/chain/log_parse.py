@@ -94,7 +94,7 @@ def _asked_for(check: Callable[[Any], T], some: Iterable[T] | None) -> Callable[
     wanted = {one: one for one in some}
 
     def checked(value: Any) -> T:
-        found = wanted.get(check(value))
+        found = wanted.get(value) or wanted.get(check(value))
         if found is None:
             raise _malformed("a log that was not asked for")
         return found
