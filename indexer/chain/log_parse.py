@@ -17,13 +17,16 @@ from indexer.errors import EndpointError, Verdict, WrongFork
 from indexer.model import Address, Log, LogQuery
 
 MOST_TOPICS = 4
+MOST_SEEN = 4_096
+"""Texts that are remembered from one answer to the next: contracts and holders come again, hashes do not."""
+
 T = TypeVar("T")
 
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}")
 
 
 class Matcher:
-    """Parses and checks the answers to one query. Of each answer, a text that stands in it often is checked once."""
+    """Parses and checks the answers to one query. A text that stands there often is checked once."""
 
     def __init__(self, query: LogQuery) -> None:
         self._first, self._last = query.from_block, query.to_block
@@ -39,7 +42,8 @@ class Matcher:
         if not isinstance(answer, list):
             raise _malformed("not a list of logs")
         for seen in self._seen:
-            seen.clear()
+            if len(seen) > MOST_SEEN:
+                seen.clear()
         try:
             logs = [self._log(document) for document in answer]
         except (KeyError, TypeError, AttributeError):
