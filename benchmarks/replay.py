@@ -30,10 +30,11 @@ Spans = list[tuple[int, int]]
 
 
 @asynccontextmanager
-async def replaying_server(latency_ms: float = 0.0, contracts: int = CONTRACTS) -> AsyncIterator[str]:
-    """The URL of a replaying server, which ends with the block. Logs are of so many contracts."""
+async def replaying_server(latency_ms: float = 0.0, contracts: int = CONTRACTS, foreign: int = 0) -> AsyncIterator[str]:
+    """The URL of a replaying server, which ends with the block. Logs are of so many contracts, and so many `foreign`
+    ones in each block."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.replay_server", str(latency_ms), str(contracts)),
+        *(sys.executable, "-m", "benchmarks.replay_server", str(latency_ms), str(contracts), str(foreign)),
         stdout=asyncio.subprocess.PIPE,
         cwd=Path(__file__).parents[1],
     )

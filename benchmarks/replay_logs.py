@@ -6,6 +6,7 @@ AnswerUpdated. Amounts are the differences of the answers before and after, so t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -25,19 +26,28 @@ _TRADER = "0x" + "7" * 64
 class Chronicle:
     """Logs by block, of all contracts of a load.
 
-    `answer` is what a contract answers at a block; it changes in those that are `phase` off a multiple of `period`.
+    `answer` is what a contract answers at a block; it changes in those that are `phase` off a multiple of `period`. In
+    every block so many logs are `foreign`: of contracts that nobody reads.
     """
 
     def __init__(
-        self, load: Load, answer: Answer, phase: Callable[[bytes], int], period: int, hash_of: Callable[[int], str]
+        self,
+        load: Load,
+        answer: Answer,
+        phase: Callable[[bytes], int],
+        period: int,
+        hash_of: Callable[[int], str],
+        *,
+        foreign: int = 0,
     ) -> None:
-        self._answer, self._period, self._hash_of = answer, period, hash_of
+        self._answer, self._period, self._hash_of, self._foreign = answer, period, hash_of, foreign
         self._changing: dict[int, list[tuple[Kind, int, Address]]] = {}
         for kind in (Kind.PAIR, Kind.POOL, Kind.VAULT, Kind.FEED):
             for index, contract in enumerate(load.addresses(kind)):
                 place = phase(_bytes(contract)) % period
                 self._changing.setdefault(place, []).append((kind, index, contract))
         self.block = lru_cache(4_096)(self._block)
+        self.whole_block = lru_cache(64)(self._whole_block)
         self._found: dict[str, list[Json]] = {}
 
     def find(self, filter_: Json, first: int, last: int) -> list[Json]:
@@ -48,15 +58,27 @@ class Chronicle:
                 self._found.clear()
             addresses = frozenset(filter_.get("address") or ())
             topics = [None if wanted is None else frozenset(wanted) for wanted in filter_.get("topics") or ()]
+            logs_of = self.block if addresses or len(topics) > 1 else self.whole_block
             self._found[key] = [
-                log for n in range(first, last + 1) for log in self.block(n) if _matches(log, addresses, topics)
+                log for n in range(first, last + 1) for log in logs_of(n) if _matches(log, addresses, topics)
             ]
         return self._found[key]
+
+    def _whole_block(self, number: int) -> list[Json]:
+        """The block's own logs, and behind them the foreign ones."""
+        own = self.block(number)
+        made = [_foreign(number, i) for i in range(self._foreign)]
+        place = self._place(number)
+        return [*own, *(log | place | {"logIndex": hex(len(own) + i)} for i, log in enumerate(made))]
+
+    def _place(self, number: int) -> Json:
+        place = {"blockNumber": hex(number), "blockHash": self._hash_of(number), "transactionIndex": "0x7f"}
+        return place | {"transactionHash": "0x" + "1" * 64}
 
     def _block(self, number: int) -> list[Json]:
         changed = self._changing.get(number % self._period, ())
         logs = [log for kind, index, contract in changed for log in self._of(kind, index, contract, number)]
-        place = {"blockNumber": hex(number), "blockHash": self._hash_of(number), "transactionHash": "0x" + "1" * 64}
+        place = self._place(number)
         return [log | place | {"logIndex": hex(i)} for i, log in enumerate(logs)]
 
     def _of(self, kind: Kind, index: int, contract: Address, number: int) -> Iterator[Json]:
@@ -77,6 +99,30 @@ class Chronicle:
         yield _log(
             token, (_TRANSFER, *(ends if after > before else ends[::-1])), abs(after - before).to_bytes(32, "big")
         )
+
+
+FOREIGN_EVENTS = (
+    (15, _TRANSFER, 2, 1),
+    (3, _SYNC, 0, 2),
+    (3, topic("Swap(address,uint256,uint256,uint256,uint256,address)"), 2, 4),
+    (2, topic("Swap(address,address,int256,int256,uint160,uint128,int24)"), 2, 5),
+    (2, topic("Deposit(address,uint256)"), 1, 1),
+    (8, topic("Approval(address,address,uint256)"), 2, 1),
+    (7, topic("Something(address,bytes32)"), 1, 3),
+)
+"""Of forty logs of a busy block: how many, which event, how many more topics, how many words of data."""
+
+_TURNS = [kind for kind in FOREIGN_EVENTS for _ in range(kind[0])]
+
+
+def _foreign(number: int, index: int) -> Json:
+    """A log of one of two hundred contracts, between addresses of which half come again."""
+    _, event, indexed, size = _TURNS[index % len(_TURNS)]
+    noise = hashlib.sha256(f"{number} {index}".encode()).digest()
+    contract = hashlib.sha256(b"foreign%d" % (noise[0] % 200)).hexdigest()[:40]
+    ends = [noise[i : i + 20] if noise[i] % 2 else bytes([noise[i], 7] * 10) for i in range(1, indexed + 1)]
+    topics = (event, *(_hex(end.rjust(32, b"\0")) for end in ends))
+    return _log(Address(f"0x{contract}"), topics, noise * size)
 
 
 def _log(contract: Address, topics: tuple[str, ...], data: bytes) -> Json:

@@ -1,9 +1,9 @@
 """A node in memory: answers Multicall3 batches from a made-up state, with the right witness of every block.
 
-Run as a process: `python -m benchmarks.replay_server LATENCY_MS CONTRACTS`; it prints its port. An answer follows from
-its question and the block; of all contracts, one in a hundred changes in a block, and logs it. Encoded answers are kept
-for a while, so that the time measured is the reader's and the wire's. As a gas cap would, it refuses more than 1,100
-calls in a batch.
+Run as a process: `python -m benchmarks.replay_server LATENCY_MS CONTRACTS FOREIGN`; it prints its port. An answer
+follows from its question and the block; of all contracts, one in a hundred changes in a block, and logs it. Encoded
+answers are kept for a while, so that the time measured is the reader's and the wire's. As a gas cap would, it refuses
+more than 1,100 calls in a batch.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 import orjson
 from aiohttp import web
+from eth_hash.auto import keccak
 
 from benchmarks.load import (
     BLOCK_TIME_S,
@@ -47,6 +48,9 @@ UPDATED_EVERY = 100
 """Blocks from one change of a contract's state to the next."""
 
 DEEP_EVERY = 50
+EPOCH = 32
+TRANSACTIONS = 180
+"""Of a busy block."""
 
 Item = tuple[bytes, bytes]
 
@@ -120,20 +124,29 @@ _FACTS: dict[bytes, Callable[[Kind, int], bytes]] = {
 
 
 class Node:
-    """JSON-RPC answers, by block hash or number."""
+    """JSON-RPC answers, by block hash or number. With `foreign` logs its blocks are as full as real ones.
 
-    def __init__(self, load: Load = LARGE) -> None:
+    `replay_setHead` moves the head, which is the last block otherwise.
+    """
+
+    def __init__(self, load: Load = LARGE, foreign: int = 0) -> None:
+        self.head = self.final = HEAD
+        self._is_busy = foreign > 0
         self.blocks = {block(number).hash: block(number) for number in range(1, HEAD + 1)}
         self._methods: dict[str, Callable[[Any], Any]] = {
             "eth_call": self._call,
             "eth_getBlockByNumber": self._header_at,
-            "eth_getBlockByHash": lambda params: _header(self.blocks[params[0]].number),
+            "eth_getBlockByHash": lambda params: self._header(self.blocks[params[0]].number),
+            "replay_setHead": lambda params: self._set_head(params[0]),
             "eth_getLogs": lambda params: self._logs(params[0]),
             "eth_chainId": lambda _: hex(CHAIN_ID),
         }
         self._questions: dict[str, list[Item]] = {}
         self._answers: OrderedDict[tuple[str, str], str] = OrderedDict()
-        self._chronicle = Chronicle(load, answer, phase, UPDATED_EVERY, lambda number: block(number).hash)
+        self._chronicle = Chronicle(
+            load, answer, phase, UPDATED_EVERY, lambda number: block(number).hash, foreign=foreign
+        )
+        self._header = lru_cache(256)(self._made_header)
 
     def reply(self, request: Any) -> Any:
         """The answer to one request of any method that a reader of state uses."""
@@ -152,14 +165,29 @@ class Node:
         return self._multicall(data, pin["blockHash"])
 
     def _header_at(self, params: Any) -> Any:
-        return _header(HEAD if params[0] in ("latest", "finalized") else int(params[0], 16))
+        tags = {"latest": self.head, "safe": self.final, "finalized": self.final}
+        number = tags[params[0]] if params[0] in tags else int(params[0], 16)
+        return self._header(number) if 0 < number <= self.head else None
+
+    def _made_header(self, number: int) -> Any:
+        at = block(number)
+        header = {"number": hex(number), "hash": at.hash, "parentHash": at.parent_hash, "timestamp": hex(at.timestamp)}
+        if not self._is_busy:
+            return header | {"logsBloom": "0x" + "ff" * 256}
+        hashes = [_hash(-number * TRANSACTIONS - i) for i in range(TRANSACTIONS)]
+        return header | {"logsBloom": bloom_text(self._chronicle.whole_block(number)), "transactions": hashes}
+
+    def _set_head(self, number: int) -> bool:
+        """The last blocks of two epochs are not final yet, as on mainnet."""
+        self.head, self.final = number, max(number - number % EPOCH - 2 * EPOCH, 1)
+        return True
 
     def _logs(self, filter_: Any) -> Any:
         """By block hash, or of a range."""
         if "blockHash" in filter_:
             number = self.blocks[Hash(filter_["blockHash"])].number
             return self._chronicle.find(filter_, number, number)
-        return self._chronicle.find(filter_, int(filter_["fromBlock"], 16), int(filter_["toBlock"], 16))
+        return self._chronicle.find(filter_, int(filter_["fromBlock"], 16), min(int(filter_["toBlock"], 16), self.head))
 
     def _multicall(self, data: str, pin: str) -> str:
         """The encoded answer to an aggregate3 call, kept by its calldata and block."""
@@ -234,21 +262,18 @@ def _witness(item: Item, at: BlockRef) -> bytes | None:
     return known.get(item[1][:4].hex())
 
 
-def _header(number: int) -> dict[str, str] | None:
-    if not 0 < number <= HEAD:
-        return None
-    at = block(number)
-    return {
-        "number": hex(number),
-        "hash": at.hash,
-        "parentHash": at.parent_hash,
-        "timestamp": hex(at.timestamp),
-        "logsBloom": "0x" + "ff" * 256,
-    }
+def bloom_text(logs: list[dict[str, Any]]) -> str:
+    """The filter of a header, over addresses and topics. Ethereum yellow paper, section 4.3.1."""
+    bits = 0
+    for item in {item for log in logs for item in (log["address"], *log["topics"])}:
+        digest = keccak(bytes.fromhex(item[2:]))
+        for place in (0, 2, 4):
+            bits |= 1 << (int.from_bytes(digest[place : place + 2], "big") & 2047)
+    return f"0x{bits:0512x}"
 
 
 def _hash(number: int) -> Hash:
-    return Hash("0x" + hashlib.sha256(b"block" + number.to_bytes(8, "big")).hexdigest())
+    return Hash("0x" + hashlib.sha256(b"block" + number.to_bytes(8, "big", signed=True)).hexdigest())
 
 
 def _timestamp(number: int) -> int:
@@ -278,8 +303,8 @@ def application(node: Node, latency_s: float) -> web.Application:
     return app
 
 
-async def _serve(latency_s: float, contracts: int) -> None:
-    runner = web.AppRunner(application(Node(scaled(contracts)), latency_s), access_log=None)
+async def _serve(latency_s: float, contracts: int, foreign: int) -> None:
+    runner = web.AppRunner(application(Node(scaled(contracts), foreign), latency_s), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -288,4 +313,4 @@ async def _serve(latency_s: float, contracts: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(float(sys.argv[1]) / 1000, int(sys.argv[2])))
+    asyncio.run(_serve(float(sys.argv[1]) / 1000, int(sys.argv[2]), int(sys.argv[3])))

@@ -1,8 +1,8 @@
 """Values at every block, by logs: `python -m benchmarks.series [--blocks 1900] [--contracts 100,1000,5000]`.
 
-The load's balances, reserves and feed rounds are read once, and folded from there: over a range of blocks at once, with
-every change written to SQLite; and block by block as the daemon follows, with gross flows committed to the store. The
-floor sends the same log requests with a bare client, slices the numbers out and writes as many rows. It checks nothing.
+The load's balances, reserves and feed rounds are read once, and folded from there over a range of blocks, with every
+change written to SQLite. The floor sends the same log requests with a bare client, slices the numbers out and writes as
+many rows. It checks nothing. Block by block: `benchmarks.following`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 import aiohttp
 import orjson
 
-from benchmarks.figures import Figure, Sample, median, print_figures, quiet, timed
+from benchmarks.figures import Figure, Sample, print_figures, quiet, timed
 from benchmarks.load import CONTRACTS, Load, configuration, scaled
 from benchmarks.replay import replaying_server
 from benchmarks.replay_server import block
@@ -43,7 +43,6 @@ from indexer.store import open_store
 from indexer.store.base import Commit, Store
 
 BLOCKS = 1_900
-FOLLOWED = 60
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -187,36 +186,9 @@ async def _folded(contracts: int, url: str, span: Sequence[BlockRef]) -> tuple[S
             return ours, least, f"{values:,} values, {calls} RPC calls, {peak} MB at most", calls, values
 
 
-async def following(contracts: int, blocks: int) -> Measured:
-    """One block after the other: its header and logs, folded, and its flows committed."""
-    load = scaled(contracts)
-    with tempfile.TemporaryDirectory() as folder:
-        async with replaying_server(contracts=contracts) as url, world(load, url, Path(folder)) as of:
-            samples, floors = [], []
-            for i in range(blocks):
-                at = block(FIRST_BLOCK + 2 + i)
-                of.tape.batches.clear()
-                samples.append(await timed(_follow(of, at)))
-                floors.append(await timed(bare(of, of.tape.batches, Path(folder, f"bare{i}.db"))))
-            calls = len(of.tape.batches)
-            values = len(of.ledger.book.tracks)
-    ours, least = median(samples), median(floors)
-    note = f"{calls} HTTP request a block"
-    return Measured(
-        Figure("following: a block folded and its flows stored", "ms CPU", ours.cpu_ms, least.cpu_ms, note),
-        calls,
-        values,
-    )
-
-
-async def _follow(of: World, at: BlockRef) -> None:
-    moved = await of.ledger.follow([at])
-    await of.store.commit(Commit(of.chain.name, heads=[at], flows=of.flowing.flows(moved)))
-
-
 async def report(blocks: int, contracts: Sequence[int]) -> list[Figure]:
-    """The series of the whole load, following it, and how both grow with contracts."""
-    figures = [(await series(CONTRACTS, blocks)).figure, (await following(CONTRACTS, FOLLOWED)).figure]
+    """The series of the whole load, and how it grows with contracts."""
+    figures = [(await series(CONTRACTS, blocks)).figure]
     return figures + [(await series(count, blocks)).figure for count in contracts]
 
 

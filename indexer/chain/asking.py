@@ -134,13 +134,13 @@ class Asking:
 
     async def _mend(self, member: Member, need: Need, items: list[Any]) -> list[Any]:
         """Ask the same endpoint once more for what it failed of its own accord. Raises where it fails again."""
-        bad = [i for i, item in enumerate(items) if own_failure(item)]
+        bad = [i for i, item in enumerate(items) if own_failure(need.requests[i], item)]
         if bad and len(bad) < len(items):
             again = await member.endpoint.send([need.requests[i] for i in bad])
             for i, item in zip(bad, again, strict=True):
                 items[i] = item
-        for item in items:
-            if own_failure(item) and not may_stay(item):
+        for request, item in zip(need.requests, items, strict=True):
+            if own_failure(request, item) and not may_stay(item):
                 raise item
         return items
 
@@ -199,7 +199,7 @@ class Asking:
         for request, pin, item in zip(need.requests, need.pins, items, strict=True):
             if request.method.startswith("eth_getBlockBy") or request.method == "eth_blockNumber":
                 self._learn_head(member, request, item)
-            if isinstance(item, EndpointError):
+            if isinstance(item, EndpointError) and not request.optional:
                 self._learn_limits(member, request, pin, item)
 
     def _learn_limits(self, member: Member, request: Request, pin: int | str | None, error: EndpointError) -> None:

@@ -15,10 +15,14 @@ from indexer.errors import EndpointError
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One JSON-RPC request."""
+    """One JSON-RPC request.
+
+    Of an `optional` one a failure is as good an answer as any: nobody else is asked, and nothing is learned from it.
+    """
 
     method: str
     params: tuple[Any, ...] = ()
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

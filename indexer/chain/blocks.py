@@ -44,7 +44,11 @@ async def header(transport: Transport, at: At, *, avoid: str | None = None) -> B
 
 async def headers(transport: Transport, numbers: Sequence[int], *, avoid: str | None = None) -> list[BlockRef]:
     """Blocks by number, all from one endpoint. Raises EndpointError (MISSING_TIP where one is not there)."""
-    read = await read_headers(transport, numbers, avoid=avoid)
+    return all_there(numbers, await read_headers(transport, numbers, avoid=avoid))
+
+
+def all_there(numbers: Sequence[int], read: Headers) -> list[BlockRef]:
+    """The blocks of these numbers, as they were read. Raises EndpointError (MISSING_TIP where one is not there)."""
     blocks = []
     for number, item in zip(numbers, read.items, strict=True):
         if item is None:

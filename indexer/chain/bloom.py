@@ -59,9 +59,27 @@ def may_contain(bloom: int, query: LogQuery) -> bool:
     return all(any(_has(bloom, topic) for topic in topics) for topics in wanted)
 
 
+def leaves_out(bloom: int, documents: Sequence[Any]) -> bool:
+    """Whether a block with this filter has more logs than these, in JSON, which are said to be all of them.
+
+    Raises EndpointError (MALFORMED) where one of them is none.
+    """
+    made = 0
+    try:
+        for document in documents:
+            made |= _mask(document["address"])
+            for topic in document["topics"]:
+                made |= _mask(topic)
+    except (KeyError, TypeError, ValueError):
+        raise EndpointError("not the logs of a block", verdict=Verdict.MALFORMED, method="eth_getLogs") from None
+    return bool(bloom & ~made)
+
+
 @lru_cache(65_536)
 def _mask(item: str) -> int:
-    """The three bits that an address or a topic sets."""
+    """The three bits that an address or a topic sets. Raises ValueError for what is neither."""
+    if len(item) not in (42, 66):
+        raise ValueError("neither an address nor a topic")
     digest = keccak(bytes.fromhex(item[2:]))
     bits = [int.from_bytes(digest[i : i + 2], "big") & 2047 for i in (0, 2, 4)]
     return 1 << bits[0] | 1 << bits[1] | 1 << bits[2]

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from indexer.chain.base import Replies, Request, Transport
-from indexer.chain.blocks import Headers, header, headers, read_headers
+from indexer.chain.blocks import Headers, all_there, header, headers, read_headers
 from indexer.chain.branch import Branch, check_links
 from indexer.chain.limits import Clock, Sleep
+from indexer.chain.rhythm import Rhythm
 from indexer.errors import EndpointError, FinalityBroken, Transient, Verdict, WrongFork
 from indexer.model import BlockRef, Hash
 
@@ -65,17 +66,22 @@ class Wake(Protocol):
 
 
 class Rider(Protocol):
-    """Something that will be asked of the next block, and may be asked in the same batch as its header."""
+    """Something that will be asked of the next blocks, and may be asked in the same batch as their headers."""
 
-    def ahead(self, block_hash: Hash) -> Sequence[Request]:
-        """Requests of a block that is perhaps the next one; none where that is not worth it."""
+    def ahead(self, first: int, last: int, block_hash: Hash | None = None) -> Sequence[Request]:
+        """Requests of blocks that are perhaps the next, one of them known by hash; none where that is not worth it."""
 
-    def came(self, block: BlockRef, replies: Replies) -> None:
-        """The block that is the head now, its header as it came, and behind it the answers."""
+    def came(self, blocks: Sequence[BlockRef], replies: Replies) -> None:
+        """The blocks that may be meant, their headers as they came, and behind those the answers.
+
+        No blocks: the next one is not there yet. Told nothing, where the requests or what is beside them failed.
+        """
 
 
 class Follower:
     """Follows one chain from where it was left: `known` are the blocks told before, `finalized` the last final one.
+
+    It looks every `poll_s`, or, with a `block_time_s`, when the next block is due.
 
     Without `known` it begins at the present head. `finality_depth` counts where the chain has no `finalized` tag.
     `safe` is the chain's own safe block of our branch, where it has one; `source` the endpoint that was asked last.
@@ -91,6 +97,7 @@ class Follower:
         use_tags: bool = True,
         tags_every_s: float = 10.0,
         poll_s: float = 4.0,
+        block_time_s: float | None = None,
         silence_s: float = 60.0,
         rollback_polls: int = ROLLBACK_POLLS,
         wake: Wake | None = None,
@@ -104,12 +111,13 @@ class Follower:
         self._transport, self._branch = transport, Branch(known)
         self._depth, self._use_tags, self._tags_every_s = finality_depth, use_tags, tags_every_s
         self._poll_s, self._silence_s, self._rollback_polls = poll_s, silence_s, rollback_polls
+        self._rhythm = Rhythm(poll_s, block_time_s, clock)
         self._rider = rider
         self._hinted: Hash | None = None
         self._wake, self._on_trouble, self._clock, self._sleep = wake, on_trouble, clock, sleep
         self._tags_at, self._moved_at = -tags_every_s, clock()
         self.source: str | None = None
-        self._deep = self._tagged = False
+        self._deep = self._tagged = self._several = False
         self._behind = self._troubles = self._disputes = 0
         self._lower: BlockRef | None = None
         self._lower_polls = 0
@@ -144,9 +152,13 @@ class Follower:
         self._tagged = self._tagged or final is not None
         before = self._branch.tip
         happened = await self._follow(head, view.endpoint)
-        if self._branch.tip != before:
-            self._moved_at = self._clock()
         tip = self._branch.tip
+        if tip is None or tip == before:
+            self._rhythm.looked_in_vain()
+        else:
+            self._moved_at = self._clock()
+            self._rhythm.found(tip)
+            self._several = before is not None and tip.number > before.number + 1
         self._behind = max(0, head.number - tip.number) if tip and happened else 0
         happened += self._finalize(head, safe, final, view.endpoint)
         return happened
@@ -167,14 +179,27 @@ class Follower:
         return view
 
     async def _read(self, tags: Sequence[str], avoid: str | None) -> Headers:
-        """Headers, and beside them what rides along where the next block was hinted at."""
+        """Headers, and beside them what rides along of the block that is due next, by its hash if that was hinted."""
         hinted, self._hinted = self._hinted, None
-        rider = self._rider if hinted else None
-        beside = rider.ahead(hinted) if rider and hinted else ()
+        tip, rider = self._branch.tip, None if self._several else self._rider
+        beside = rider.ahead(tip.number + 1, tip.number + 1, hinted) if rider and tip else ()
         view = await read_headers(self._transport, tags, avoid=avoid, beside=beside)
-        if rider and beside and isinstance(head := view.items[0], BlockRef):
-            rider.came(head, Replies([view.answers[0], *view.answers[len(tags) :]], view.endpoint))
+        head = view.items[0]
+        if rider and tip and beside and isinstance(head, BlockRef):
+            there = hinted is not None or head.number == tip.number + 1
+            blocks, documents = ([head], [view.answers[0]]) if there else ([], [])
+            rider.came(blocks, Replies([*documents, *view.answers[len(tags) :]], view.endpoint))
         return view
+
+    async def _read_between(self, first: int, last: int) -> list[BlockRef]:
+        """Blocks by number, and beside them what rides along."""
+        beside = self._rider.ahead(first, last) if self._rider else ()
+        numbers = range(first, last + 1)
+        view = await read_headers(self._transport, numbers, beside=beside)
+        blocks = all_there(numbers, view)
+        if self._rider and beside:
+            self._rider.came(blocks, Replies(list(view.answers), view.endpoint))
+        return blocks
 
     async def _follow(self, head: BlockRef, source: str) -> list[Event]:
         tip = self._branch.tip
@@ -213,7 +238,7 @@ class Follower:
             blocks = [head]
         else:
             last = min(head.number, tip.number + BATCH_BLOCKS)
-            blocks = await headers(self._transport, range(tip.number + 1, last + 1))
+            blocks = await self._read_between(tip.number + 1, last)
         check_links(blocks)
         if blocks[0].parent_hash != tip.hash:
             return await self._replace(blocks, source)
@@ -323,9 +348,9 @@ class Follower:
 
     async def _nap(self) -> None:
         if self._wake is None:
-            await self._sleep(self._poll_s)
+            await self._sleep(self._rhythm.wait_s())
         else:
-            self._hinted = await self._wake.wait(self._poll_s)
+            self._hinted = await self._wake.wait(self._rhythm.wait_s(is_announced=True))
 
 
 def _refused(item: object) -> bool:

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from indexer.chain.blocks import hash32, quantity
 from indexer.errors import EndpointError, Verdict, WrongFork
-from indexer.model import Address, Hash, Log, LogQuery
+from indexer.model import Address, Log, LogQuery
+
+MOST_TOPICS = 4
+MOST_SEEN = 4_096
+"""Texts that are remembered from one answer to the next: contracts and holders come again, hashes do not."""
 
 T = TypeVar("T")
 
@@ -20,69 +26,85 @@ _ADDRESS = re.compile(r"0x[0-9a-f]{40}")
 
 
 class Matcher:
-    """Parses and checks the answers to one query."""
+    """Parses and checks the answers to one query. A text that stands there often is checked once."""
 
     def __init__(self, query: LogQuery) -> None:
         self._first, self._last = query.from_block, query.to_block
-        self._addresses = frozenset(query.addresses)
-        self._places = len(query.topics)
-        self._wanted = [(i, frozenset(topics)) for i, topics in enumerate(query.topics) if topics is not None]
-        self._hashes: dict[str, Hash] = {}
-        self._emitters: dict[str, Address] = {}
-        self._numbers: dict[str, int] = {}
+        self._least_topics = len(query.topics)
+        wanted = [*query.topics, *[None] * MOST_TOPICS][:MOST_TOPICS]
+        self._emitters = _Seen(_asked_for(_address, query.addresses or None))
+        self._topics = [_Seen(_asked_for(hash32, some)) for some in wanted]
+        self._hashes, self._numbers, self._indices = _Seen(hash32), _Seen(self._in_range), _Seen(quantity)
+        self._seen: list[dict[Any, Any]] = [self._emitters, *self._topics, self._hashes, self._numbers, self._indices]
 
     def parse(self, answer: Any) -> list[Log]:
         """The logs of an answer, in chain order. Raises EndpointError (MALFORMED) where one does not belong."""
         if not isinstance(answer, list):
             raise _malformed("not a list of logs")
-        for known in (self._hashes, self._emitters, self._numbers):
-            known.clear()
-        return merge([[self._log(document) for document in answer]])
+        for seen in self._seen:
+            if len(seen) > MOST_SEEN:
+                seen.clear()
+        try:
+            logs = [self._log(document) for document in answer]
+        except (KeyError, TypeError, AttributeError):
+            raise _malformed("not a log") from None
+        return merge([logs])
 
     def _log(self, document: Any) -> Log:
-        if not isinstance(document, dict) or document.get("removed"):
-            raise _malformed("not a log, or one that was removed")
-        log = Log(
-            address=_once(self._emitters, _address, document.get("address")),
-            topics=self._own_topics(document.get("topics")),
-            data=_data(document.get("data")),
-            block_number=_once(self._numbers, quantity, document.get("blockNumber")),
-            block_hash=_once(self._hashes, hash32, document.get("blockHash")),
-            tx_hash=_once(self._hashes, hash32, document.get("transactionHash")),
-            log_index=quantity(document.get("logIndex")),
+        """Raises KeyError, TypeError or AttributeError for what is no log at all."""
+        if document.get("removed"):
+            raise _malformed("a log that was removed")
+        texts = document["topics"]
+        if not isinstance(texts, list) or not self._least_topics <= len(texts) <= MOST_TOPICS:
+            raise _malformed("a log with other topics than were asked for")
+        return Log(
+            self._emitters[document["address"]],
+            tuple([seen[text] for seen, text in zip(self._topics, texts, strict=False)]),
+            _data(document["data"]),
+            self._numbers[document["blockNumber"]],
+            self._hashes[document["blockHash"]],
+            self._hashes[document["transactionHash"]],
+            self._indices[document["logIndex"]],
         )
-        if not self._first <= log.block_number <= self._last:
+
+    def _in_range(self, value: Any) -> int:
+        number = quantity(value)
+        if not self._first <= number <= self._last:
             raise _malformed("a log outside of the range asked for")
-        if not self._matches(log):
+        return number
+
+
+class _Seen(dict[Any, T]):
+    """What a check makes of each text of an answer. The check raises EndpointError."""
+
+    __slots__ = ("_check",)
+
+    def __init__(self, check: Callable[[Any], T]) -> None:
+        self._check = check
+
+    def __missing__(self, value: Any) -> T:
+        made = self[value] = self._check(value)
+        return made
+
+
+def _asked_for(check: Callable[[Any], T], some: Iterable[T] | None) -> Callable[[Any], T]:
+    """The same check, which also refuses all but some; None: any will do."""
+    if some is None:
+        return check
+    wanted = frozenset(some)
+
+    def checked(value: Any) -> T:
+        made = check(value)
+        if made not in wanted:
             raise _malformed("a log that was not asked for")
-        return log
+        return made
 
-    def _matches(self, log: Log) -> bool:
-        if self._addresses and log.address not in self._addresses:
-            return False
-        topics = log.topics
-        if len(topics) < self._places:
-            return False
-        return not any([topics[place] not in wanted for place, wanted in self._wanted])
-
-    def _own_topics(self, value: Any) -> tuple[Hash, ...]:
-        if not isinstance(value, list) or len(value) > 4:
-            raise _malformed("not the topics of a log")
-        hashes = self._hashes
-        return tuple([_once(hashes, hash32, topic) for topic in value])
-
-
-def _once(known: dict[str, T], check: Callable[[Any], T], value: Any) -> T:
-    """What a check makes of a text, made once however often it stands in the answer."""
-    made = known.get(value) if isinstance(value, str) else None
-    if made is None:
-        made = known[value] = check(value)
-    return made
+    return checked
 
 
 def merge(parts: Iterable[Sequence[Log]]) -> list[Log]:
     """All logs in chain order, each once. Raises WrongFork where two parts are of different forks."""
-    logs = sorted((log for part in parts for log in part), key=lambda log: (log.block_number, log.log_index))
+    logs = sorted(chain.from_iterable(parts), key=attrgetter("block_number", "log_index"))
     merged: list[Log] = []
     for log in logs:
         last = merged[-1] if merged else None

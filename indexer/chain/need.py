@@ -43,7 +43,7 @@ class Need:
     @classmethod
     def of(cls, requests: Sequence[Request], numbers: Mapping[str, int], head: int | None, avoid: str | None) -> Need:
         """Read a batch. `numbers` tells the number of a block by its hash, `head` is the highest known."""
-        pins = [pin_of(request) for request in requests]
+        pins = [None if request.optional else pin_of(request) for request in requests]
         places = {place: numbers.get(pin) if isinstance(pin, str) else pin for place, pin in enumerate(pins)}
         known = {place: number for place, number in places.items() if number is not None}
         existing = frozenset(
@@ -68,7 +68,7 @@ class Need:
     def soft(self, place: int, answer: Any) -> bool:
         """Whether another endpoint, or a moment's wait, may answer better."""
         if isinstance(answer, EndpointError):
-            return answer.verdict not in ABOUT_THE_REQUEST
+            return answer.verdict not in ABOUT_THE_REQUEST and not self.requests[place].optional
         return answer is None and place in self.existing
 
     def whole(self, replies: Replies) -> bool:
@@ -104,9 +104,9 @@ def _missing(answer: Any) -> bool:
     return answer is None or answer.verdict is Verdict.MISSING_TIP
 
 
-def own_failure(answer: Any) -> bool:
-    """Whether a failure among the answers is the endpoint's, not the request's."""
-    return isinstance(answer, EndpointError) and answer.verdict in OF_THE_ENDPOINT
+def own_failure(request: Request, answer: Any) -> bool:
+    """Whether a failure among the answers is the endpoint's, not the request's, and matters."""
+    return isinstance(answer, EndpointError) and answer.verdict in OF_THE_ENDPOINT and not request.optional
 
 
 def may_stay(error: EndpointError) -> bool:

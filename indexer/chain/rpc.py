@@ -111,7 +111,7 @@ class Endpoint:
             return await self._halves(requests, bodies, size)
         if len(requests) == 1:
             return answers
-        large = [i for i, answer in enumerate(answers) if _is(answer, Verdict.SPLIT)]
+        large = [i for i, answer in enumerate(answers) if _is(answer, Verdict.SPLIT) and not requests[i].optional]
         for i in large:
             answers[i] = (await self._send_slice([requests[i]], [bodies[i]]))[0]
         if not large:

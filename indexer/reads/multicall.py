@@ -5,6 +5,7 @@ The batches of a set of questions that recurs are encoded once. Says which calls
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,7 +25,7 @@ from indexer.reads.witness import Witness, answer_bytes, batch_answers
 
 PREPARED_SETS = 64
 PREPARED_CALLS = 20_000
-"""Sets of calls that recur are kept encoded: the last ones asked, and of many calls but the last few sets."""
+"""Sets of calls are kept encoded when they are asked again: the last ones, and of many calls but the last few sets."""
 
 LEAST_PREPARED_SETS = 6
 
@@ -68,6 +69,7 @@ class Multicalls:
     batches: int = 0
     bisections: int = 0
     _prepared: dict[tuple[float, tuple[Question, ...]], list[Batch]] = field(default_factory=dict)
+    _asked_once: deque[int] = field(default_factory=lambda: deque(maxlen=PREPARED_SETS))
 
     async def ask(
         self,
@@ -81,10 +83,13 @@ class Multicalls:
         return _joined(await together(self._run(batch, at, override) for batch in batches))
 
     def _prepare(self, questions: tuple[Question, ...], asks: Mapping[Any, Ask], at: BlockRef) -> list[Batch]:
-        """The batches of these questions, from the last time they were asked where they were."""
+        """The batches of these questions, as they were encoded when they were asked the second time."""
         scale = self.sizes.of(self.pinned.last_endpoint).value
         key = (scale, questions)
         batches = self._prepared.pop(key, None) or self._encode(questions, asks, scale, at)
+        if hash(key) not in self._asked_once:
+            self._asked_once.append(hash(key))
+            return batches
         self._prepared[key] = batches
         while len(self._prepared) > self._most_prepared():
             del self._prepared[next(iter(self._prepared))]

@@ -15,7 +15,7 @@ from indexer.reads.ledger.ledger import Ledger
 from indexer.run.flows import Flowing
 from indexer.run.known import Taken
 from indexer.run.standing import Standing
-from indexer.store.base import Commit, Covered
+from indexer.store.base import Commit, Covered, Folded
 
 FOLDED_AT_ONCE = 400
 """Blocks whose logs are in memory at the same time."""
@@ -69,10 +69,12 @@ class Bookkeeper:
 
     def commit(self, commit: Commit, taken: Taken) -> Commit:
         """The commit of what was taken at the ledger's tip, with all that came and went up to there, and the ways."""
-        self.flowing.learn(taken.snapshots, self.ledger)
+        self.flowing.learn(taken.changed, self.ledger)
         flows, self._flows = self._flows, {}
         ways = {str(way): count for way, count in self.ledger.ways.items()}
-        return replace(commit, flows=flows, covered=self.flowing.covered(self.ledger), ways=ways)
+        covered, covering = self.flowing.covered(self.ledger)
+        folded = Folded(self.ledger.began, self.ledger.book.tip, covering)
+        return replace(commit, flows=flows, covered=covered, folded=folded, ways=ways)
 
     async def audit(self, final: BlockRef | None = None) -> list[Difference]:
         """Compare with the chain what is due: what is in doubt; a part of all every so many blocks; what logs changed

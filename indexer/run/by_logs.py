@@ -149,7 +149,7 @@ class _Range:
             waiting.append(await take_from(self.work, folded, number))
             end = self.numbers[-1] if number == missing[-1] else number
             if len(waiting) == POINTS_A_COMMIT or end == self.numbers[-1]:
-                covered = folded.flowing.covered(folded.ledger) if end == self.numbers[-1] else {}
+                covered, _ = folded.flowing.covered(folded.ledger) if end == self.numbers[-1] else ({}, {})
                 upto = {key: [flow for flow in some if flow.at.number <= end] for key, some in flows.items()}
                 await self._commit(waiting, replace(self._progress(), flows=upto, covered=covered))
                 flows = {key: some[len(upto[key]) :] for key, some in flows.items()}

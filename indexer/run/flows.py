@@ -31,10 +31,18 @@ class _Source:
 
 @dataclass(slots=True)
 class Flowing:
-    """The places of one chain, found from its snapshots."""
+    """The places of one chain, found from its snapshots.
+
+    `_upto`: the block up to which was told what is covered. `_covering`: what goes on to be, by deployment. `_covered`:
+    of any other place the block up to which nothing more is to be told.
+    """
 
     sources: dict[Owned, _Source] = field(default_factory=dict)
     _by_key: dict[Key, list[tuple[Owned, int]]] = field(default_factory=dict)
+    _places: dict[str, list[Place]] = field(default_factory=dict)
+    _new: set[str] = field(default_factory=set)
+    _upto: int = -1
+    _covering: dict[str, frozenset[Place]] = field(default_factory=dict)
     _covered: dict[Owned, int] = field(default_factory=dict)
 
     def learn(self, snapshots: Iterable[Snapshot], ledger: Ledger) -> None:
@@ -51,7 +59,9 @@ class Flowing:
     def _add(self, owned: Owned, source: _Source, tip: int) -> None:
         self.sources[owned] = source
         self._by_key.setdefault(source.key, []).append((owned, source.amount))
+        self._places.setdefault(owned[0], []).append(owned[1])
         self._covered[owned] = tip
+        self._new.add(owned[0])
 
     def flows(self, moved: Iterable[tuple[BlockRef, Moves]]) -> dict[str, list[Flow]]:
         """Of each deployment what came and went, in blocks that were just folded."""
@@ -59,26 +69,45 @@ class Flowing:
         for block, moves in moved:
             for track, amounts in moves.items():
                 for (deployment, place), index in self._by_key.get(track.key, ()):
-                    came, went = amounts[index]
+                    came, went = amounts[2 * index : 2 * index + 2]
                     found.setdefault(deployment, []).append(Flow(block, *place, came, went))
         return found
 
-    def covered(self, ledger: Ledger) -> dict[str, list[Covered]]:
-        """Of each deployment the places of which every flow up to the tip is known, and since when; each block once."""
-        tip = ledger.book.tip
-        spans: dict[str, dict[int, list[Place]]] = {}
-        for owned, source in self.sources.items():
-            track = ledger.book.tracks.get(source.key)
-            if track is None or track.state is None or not track.trusted:
-                continue
-            first = max(track.opened, self._covered[owned]) + 1
-            if first <= tip:
-                spans.setdefault(owned[0], {}).setdefault(first, []).append(owned[1])
-                self._covered[owned] = tip
-        return {key: [Covered(n, tip, frozenset(some)) for n, some in by.items()] for key, by in spans.items()}
+    def covered(self, ledger: Ledger) -> tuple[dict[str, list[Covered]], dict[str, frozenset[Place]]]:
+        """What is to be told at the tip: where other places are covered than before, since when; and which go on to be.
+
+        Of any other deployment the places that went on to be covered still do, up to the tip.
+        """
+        turned, ledger.book.turned = ledger.book.turned, set()
+        changed = self._new | {owned[0] for key in turned for owned, _ in self._by_key.get(key, ())}
+        self._new = set()
+        tip, spans, covering = ledger.book.tip, dict[str, list[Covered]](), dict[str, frozenset[Place]]()
+        for deployment in sorted(changed):
+            before = self._covering.get(deployment, frozenset())
+            now = frozenset(p for p in self._places[deployment] if self._known((deployment, p), ledger))
+            if now != before:
+                spans[deployment] = self._spans(deployment, before, now, ledger)
+                self._covering[deployment] = covering[deployment] = now
+        self._upto = tip
+        return {key: some for key, some in spans.items() if some}, covering
+
+    def _known(self, owned: Owned, ledger: Ledger) -> bool:
+        return ledger.amounts_known(self.sources[owned].key)
+
+    def _spans(self, deployment: str, before: frozenset[Place], now: frozenset[Place], ledger: Ledger) -> list[Covered]:
+        """The blocks up to the tip that are covered, and were not told to be."""
+        tip, by_first = ledger.book.tip, dict[int, list[Place]]()
+        for place in before - now:
+            self._covered[deployment, place] = self._upto
+        for place in now:
+            owned = deployment, place
+            told = self._upto if place in before else self._covered[owned]
+            by_first.setdefault(max(ledger.book.tracks[self.sources[owned].key].opened, told) + 1, []).append(place)
+        return [Covered(first, tip, frozenset(some)) for first, some in sorted(by_first.items()) if first <= tip]
 
     def rewind(self, ancestor: BlockRef) -> None:
         """What lies above one of the chain's blocks is not covered any more."""
+        self._upto = min(self._upto, ancestor.number)
         self._covered = {owned: min(number, ancestor.number) for owned, number in self._covered.items()}
 
 

@@ -30,6 +30,12 @@ from indexer.run.program import ChainProgram, Deployment
 
 FASTEST_POLL_S, SLOWEST_POLL_S = 0.25, 4.0
 
+QUICK_BLOCK_S, QUICK_POLL_S = 1.0, 1.0
+"""Of a chain with less than that between two blocks, several are read at once."""
+
+TAGS_EVERY_S, TAGS_EVERY_BLOCKS = 10.0, 4
+"""The longer of both, after which the chain's safe and final block are asked for: two more headers in the batch."""
+
 SAMPLED_BLOCKS = 2
 """Of each range of logs, so many blocks are compared with their bloom filters, and with another endpoint."""
 
@@ -113,7 +119,9 @@ class LiveChain:
             finalized=finalized,
             finality_depth=settings.finality.depth,
             use_tags=settings.finality.tags,
+            tags_every_s=max(TAGS_EVERY_S, TAGS_EVERY_BLOCKS * settings.block_time_s),
             poll_s=_poll_s(settings),
+            block_time_s=None if settings.poll_s else settings.block_time_s,
             wake=wake,
             rider=rider,
             on_trouble=self._tell,
@@ -176,8 +184,10 @@ def _teller(log: FilteringBoundLogger) -> Callable[[Trouble], None]:
 
 
 def _poll_s(settings: ChainSettings) -> float:
-    """A third of the block time, unless configured."""
-    return settings.poll_s or min(max(settings.block_time_s / 3, FASTEST_POLL_S), SLOWEST_POLL_S)
+    """A third of the block time, unless configured, or so short that blocks are better read several at once."""
+    if settings.poll_s or settings.block_time_s < QUICK_BLOCK_S:
+        return settings.poll_s or QUICK_POLL_S
+    return min(max(settings.block_time_s / 3, FASTEST_POLL_S), SLOWEST_POLL_S)
 
 
 def _there(block: BlockRef | None, otherwise: str) -> BlockRef:

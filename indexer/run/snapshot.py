@@ -56,11 +56,12 @@ async def take(
             raise
         reads = {d.key: Reading(gap=f"no endpoint has the state of this block: {error.message}") for d in due}
         market = Market(at, {}, {})
+    market = standing.steady(market) if standing else market
     same = standing.snapshots(reads, market) if standing else {}
     guards = chain.router.guards
     snapshots = {d.key: same.get(d.key) or _snapshot(d, reads[d.key], market, known, guards) for d in due}
     if standing:
-        standing.keep(due, reads, snapshots, session.asked, market)
+        standing.keep([d for d in due if d.key not in same], reads, snapshots, session.asked, market)
     return Taken(
         at=at,
         snapshots=tuple(snapshots.values()),

@@ -42,6 +42,7 @@ class Standing:
 
     ledger: Ledger
     _last: dict[str, _Stood] = field(default_factory=dict)
+    _quotes: dict[Address, Quote] = field(default_factory=dict)
 
     def readings(
         self, due: Iterable[Deployment], found: Mapping[str, Sequence[Found]], at: BlockRef
@@ -54,6 +55,13 @@ class Standing:
             and self.ledger.unchanged(last.keys, last.snapshot.at, at)
             and not _found_between(found.get(d.key, ()), last.snapshot.at, at)
         }
+
+    def steady(self, market: Market) -> Market:
+        """The same market, where each quote that says what it said before is the same object: that compares at once."""
+        for token, quote in market.quotes.items():
+            if self._quotes.get(token) != quote:
+                self._quotes[token] = quote
+        return replace(market, quotes={token: self._quotes[token] for token in market.quotes})
 
     def snapshots(self, readings: Mapping[str, Reading], market: Market) -> dict[str, Snapshot]:
         """Of the readings that stood: their last snapshot, at another block, where the market did not move either."""
@@ -71,7 +79,7 @@ class Standing:
         asked: Mapping[object, Sequence[Key]],
         market: Market,
     ) -> None:
-        """Remember snapshots, and what they were made of.
+        """Remember snapshots that are not those of the block before, and what they were made of.
 
         Not of a floor, which is judged anew every day, nor where something was discovered that is not stored yet.
         """

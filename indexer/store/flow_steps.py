@@ -5,7 +5,6 @@ Never writes. Of a place it has all where the covered blocks, put together, leav
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,8 @@ from sqlalchemy import Connection, select
 from indexer.store import flow_tables as f
 from indexer.store import flows
 from indexer.store.base import Place
+from indexer.store.coverage import spans
+from indexer.store.runs import ids_in
 from indexer.store.snapshots import deployment_id
 from indexer.valuation.attribution import NO_MOVES, Ledger, Moves
 
@@ -54,15 +55,14 @@ class _Steps:
 
 def _covered(connection: Connection, key: str, from_block: int, to_block: int) -> Mapping[Place, Sequence[Blocks]]:
     deployment = deployment_id(connection, key)
-    p, c = f.place.c, f.covered.c
-    named = connection.execute(select(f.place).where(p.deployment_id == deployment))
+    if deployment is None:
+        return {}
+    named = connection.execute(select(f.place).where(f.place.c.deployment_id == deployment))
     places = {row.id: flows.place_in(row) for row in named}
-    query = select(c.first, c.last, c.places).where(c.deployment_id == deployment, c.last >= from_block)
     covered: dict[Place, list[Blocks]] = defaultdict(list)
-    for row in connection.execute(query.where(c.first <= to_block).order_by(c.first)):
-        for start, end in json.loads(row.places):
-            for place_id in range(start, end + 1):
-                _join(covered[places[place_id]], row.first, row.last)
+    for span in spans(connection, deployment, from_block, to_block):
+        for place_id in ids_in(span.places):
+            _join(covered[places[place_id]], span.first, span.last)
     return covered
 
 

@@ -69,8 +69,19 @@ class CoveredRow(Base, table=True):
     places: str = Field(sa_type=Text)
 
 
+class CoveringRow(Base, table=True):
+    """From block `first` on, as far as the chain has `folded`, every flow of some places is known."""
+
+    __tablename__ = "covering"
+
+    deployment_id: int = Field(primary_key=True, foreign_key="deployment.id", sa_type=Id)
+    first: int = Field(sa_type=BigInteger)
+    places: str = Field(sa_type=Text)
+
+
 metadata = Base.metadata
 """Of every table: these, and those of `tables`."""
 
 _all: dict[str, Table] = dict(metadata.tables)
-place, flow_block, flow, covered = _all["place"], _all["flow_block"], _all["flow"], _all["covered"]
+place, flow_block, flow = _all["place"], _all["flow_block"], _all["flow"]
+covered, covering = _all["covered"], _all["covering"]

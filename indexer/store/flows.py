@@ -6,35 +6,35 @@ them again at any time, and whether they were kept depends on how a series was f
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from indexer.model import Address, BlockRef, Bucket, Flow
+from indexer.store import coverage
 from indexer.store import flow_tables as f
 from indexer.store import tables as t
 from indexer.store.base import Covered, Flows, Place
+from indexer.store.coverage import Coverage, Span
 from indexer.store.deltas import Ids, Memory
 from indexer.store.engine import insert, returning_id, upsert
 from indexer.store.rows import block_columns, block_of
+from indexer.store.runs import runs_text
 from indexer.store.snapshots import deployment_id
 
-_B, _C = f.flow_block.c, f.covered.c
+_B = f.flow_block.c
 _OTHER = (_B.deployment_id == bindparam("of"), _B.number == bindparam("at"), _B.hash != bindparam("by"), _B.live)
 _OTHER_DIES = update(f.flow_block).where(*_OTHER).values(live=False)
-_AROUND = (_C.deployment_id == bindparam("of"), _C.last >= bindparam("since"), _C.first <= bindparam("upto"))
-_TOUCHING = select(f.covered).where(*_AROUND)
-_COVER = update(f.covered).where(_C.id == bindparam("row")).values(first=bindparam("since"), last=bindparam("upto"))
 
 
 class FlowWriter:
     """One deployment's flows, inside one write transaction."""
 
-    def __init__(self, connection: Connection, memory: Memory, deployment: int) -> None:
+    def __init__(self, connection: Connection, memory: Memory, deployment: int, folded: int | None) -> None:
         self._connection, self._deployment = connection, deployment
+        self._coverage = Coverage(connection, deployment, folded)
         self._ids = memory.places.setdefault(deployment, Ids())
         self._texts = memory.covered
 
@@ -50,20 +50,18 @@ class FlowWriter:
             self._connection.execute(new, rows)
 
     def cover(self, covered: Covered) -> None:
-        """Say that all flows of some places are known in some blocks; joined with what touches it."""
-        if covered.to_block < covered.from_block or not covered.places:
-            return
-        first, last, text = covered.from_block, covered.to_block, self._text(covered.places)
-        c, around = f.covered.c, {"of": self._deployment, "since": first - 1, "upto": last + 1}
-        same = [row for row in self._connection.execute(_TOUCHING, around) if row.places == text]
-        first, last = min([first, *(row.first for row in same)]), max([last, *(row.last for row in same)])
-        if not same:
-            values = {"deployment_id": self._deployment, "first": first, "last": last, "places": text}
-            self._connection.execute(insert(self._connection, f.covered).values(values))
-            return
-        if len(same) > 1:
-            self._connection.execute(delete(f.covered).where(c.id.in_([row.id for row in same[1:]])))
-        self._connection.execute(_COVER, {"row": same[0].id, "since": first, "upto": last})
+        """Say that all flows of some places are known in some blocks."""
+        self._coverage.add(Span(covered.from_block, covered.to_block, self._text(covered.places)))
+
+    def uncover(self, uncovered: Covered) -> None:
+        """Say that flows of some places in some blocks may be missing or wrong after all."""
+        self._learn(uncovered.places)
+        places = {self._ids.by_key[place] for place in uncovered.places}
+        self._coverage.cut(uncovered.from_block, uncovered.to_block, places)
+
+    def go_on(self, first: int, places: frozenset[Place]) -> None:
+        """Say that all flows of just these places are known from a block on, as far as the ledger folds."""
+        self._coverage.go_on(first, self._text(places))
 
     def _row(self, block_id: int, flow: Flow) -> dict[str, Any]:
         ids = self._ids.by_key
@@ -74,33 +72,11 @@ class FlowWriter:
         """The row of a block, live from now on: another one of its number is no more."""
         place = {"of": self._deployment, "at": at.number, "by": at.hash}
         if self._connection.execute(_OTHER_DIES, place).rowcount:
-            self._cut(at.number, at.number, None)
+            self._coverage.cut(at.number, at.number, None)
         new = returning_id(upsert(self._connection, f.flow_block, ("deployment_id", "hash"), ("live",)))
         row = {"deployment_id": self._deployment, "live": True, **block_columns(at)}
         block_id: int = self._connection.execute(new, row).scalar_one()
         return block_id
-
-    def uncover(self, uncovered: Covered) -> None:
-        """Say that flows of some places in some blocks may be missing or wrong after all."""
-        self._learn(uncovered.places)
-        self._cut(uncovered.from_block, uncovered.to_block, {self._ids.by_key[place] for place in uncovered.places})
-
-    def _cut(self, first: int, last: int, places: Set[int] | None) -> None:
-        """Of these places (None: all) nothing is known in these blocks; of others, and around them, as before."""
-        c = f.covered.c
-        around = (c.deployment_id == self._deployment, c.first <= last, c.last >= first)
-        for row in self._connection.execute(select(f.covered).where(*around)).all():
-            self._connection.execute(delete(f.covered).where(c.id == row.id))
-            others = _without(row.places, places) if places is not None else "[]"
-            parts = [(row.first, first - 1, row.places), (last + 1, row.last, row.places)]
-            parts.append((max(row.first, first), min(row.last, last), others))
-            rows = [
-                {"deployment_id": self._deployment, "first": start, "last": end, "places": text}
-                for start, end, text in parts
-                if start <= end and text != "[]"
-            ]
-            if rows:
-                self._connection.execute(insert(self._connection, f.covered), rows)
 
     def _text(self, places: frozenset[Place]) -> str:
         """The runs of ids that stand for places. The same set comes with every block, so it is made once."""
@@ -109,7 +85,7 @@ class FlowWriter:
             return known[1]
         self._learn(places)
         ids = self._ids.by_key
-        text = _runs_text(ids[place] for place in places)
+        text = runs_text(ids[place] for place in places)
         self._texts[self._deployment] = (places, text)
         return text
 
@@ -132,12 +108,9 @@ class FlowWriter:
 def supersede(connection: Connection, chain_id: int, ancestor: BlockRef) -> None:
     """Take back what a chain's blocks above the ancestor said, and that anything is known of them."""
     ours = select(t.deployment.c.id).where(t.deployment.c.chain_id == chain_id)
-    b, c = f.flow_block.c, f.covered.c
-    above = (b.deployment_id.in_(ours), b.live, b.number > ancestor.number)
+    above = (_B.deployment_id.in_(ours), _B.live, _B.number > ancestor.number)
     connection.execute(update(f.flow_block).where(*above).values(live=False))
-    connection.execute(delete(f.covered).where(c.deployment_id.in_(ours), c.first > ancestor.number))
-    beyond = (c.deployment_id.in_(ours), c.last > ancestor.number)
-    connection.execute(update(f.covered).where(*beyond).values(last=ancestor.number))
+    coverage.supersede(connection, chain_id, ancestor)
 
 
 def flows(connection: Connection, key: str, from_block: int, to_block: int) -> Flows:
@@ -152,7 +125,7 @@ def flows(connection: Connection, key: str, from_block: int, to_block: int) -> F
     query = select(*columns).select_from(f.flow.join(f.flow_block)).where(b.deployment_id == deployment, b.live)
     found = connection.execute(query.where(b.number >= from_block, b.number <= to_block)).all()
     items = sorted((_flow(row, places[row.place_id]) for row in found), key=_in_order)
-    complete = _complete(connection, deployment, from_block, to_block)
+    complete = coverage.complete(connection, deployment, from_block, to_block)
     return Flows(tuple(items), frozenset(places[place_id] for place_id in complete))
 
 
@@ -165,36 +138,6 @@ def _refresh(connection: Connection, deployment: int, ids: Ids) -> None:
     p = f.place.c
     for row in connection.execute(select(f.place).where(p.deployment_id == deployment, p.id > ids.mark).order_by(p.id)):
         ids.by_key[place_in(row)] = ids.mark = row.id
-
-
-def _complete(connection: Connection, deployment: int, from_block: int, to_block: int) -> list[int]:
-    """Ids of the places whose covered blocks, put together, leave nothing of the range out."""
-    c = f.covered.c
-    query = select(c.first, c.last, c.places).where(c.deployment_id == deployment, c.last >= from_block)
-    reached: dict[int, int] = {}
-    for row in connection.execute(query.where(c.first <= to_block).order_by(c.first)):
-        for start, end in json.loads(row.places):
-            for place_id in range(start, end + 1):
-                upto = reached.get(place_id, from_block - 1)
-                if row.first <= upto + 1:
-                    reached[place_id] = max(upto, row.last)
-    return [place_id for place_id, upto in reached.items() if upto >= to_block]
-
-
-def _without(text: str, places: Set[int]) -> str:
-    """The runs of ids that are left of some."""
-    return _runs_text(n for start, end in json.loads(text) for n in range(start, end + 1) if n not in places)
-
-
-def _runs_text(ids: Iterable[int]) -> str:
-    """1, 2, 3, 7 -> [[1,3],[7,7]]."""
-    runs: list[list[int]] = []
-    for one in sorted(ids):
-        if runs and runs[-1][1] == one - 1:
-            runs[-1][1] = one
-        else:
-            runs.append([one, one])
-    return json.dumps(runs, separators=(",", ":"))
 
 
 def place_in(row: Row[Any]) -> Place:

@@ -20,7 +20,9 @@ def backed(
     lines: Sequence[Line], quotes: Mapping[Address, Quote], at: BlockRef, guards: GuardSettings
 ) -> tuple[tuple[Line, ...], Mapping[Address, Quote]]:
     """The lines, SUSPECT with the reason where the guard holds, and the quotes, flagged where it only looks."""
-    depths = {token: depth for token, quote in quotes.items() if (depth := depth_of(quote)) is not None}
+    held = {line.holding.token for line in lines}
+    told = {token: depth_of(quotes[token]) for token in held & quotes.keys()}
+    depths = {token: depth for token, depth in told.items() if depth is not None}
     if not depths:
         return tuple(lines), quotes
     checks = {token: Backed(held_usd(lines, token), depth) for token, depth in depths.items()}

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from eth_abi import decode, encode
 
-from benchmarks import backfill, factory, peers, series, snapshot, store_rows
+from benchmarks import backfill, factory, following, peers, series, snapshot, store_rows
 from benchmarks.figures import Figure, table
 from benchmarks.load import Kind, Load, address, place_of, scaled, two_tokens
 from benchmarks.replay import Round, replaying_server
 from benchmarks.replay_server import AGGREGATE, DEEP_EVERY, HEAD, Node, answer, block
+from indexer.chain.bloom import bloom_of, leaves_out
 from indexer.model import Status
 from indexer.reads.abi import CALL_GAS, interface
 from indexer.reads.ledger.audit import audit
@@ -100,8 +101,23 @@ async def test_a_series_by_logs_takes_few_calls_whatever_the_number_of_blocks() 
     assert few.calls == many.calls <= 5
 
 
-async def test_following_takes_one_request_a_block() -> None:
-    assert (await series.following(520, 2)).calls == 1
+@pytest.mark.parametrize("contracts", [13, 520])
+async def test_following_takes_one_request_a_block_and_no_long_filter(contracts: int) -> None:
+    followed = await following.following(contracts, 4, foreign=40)
+    assert (followed.requests, len(followed.cpu_ms)) == (1, 4)
+    assert followed.traffic.bytes_sent < 4 * 10_000
+    assert followed.figure().ratio > 0
+
+
+async def test_the_filter_of_a_replayed_block_is_made_of_its_logs() -> None:
+    node = Node(TINY, foreign=80)
+    header, logs = (
+        node.reply({"id": 1, "method": method, "params": [params]})["result"]
+        for method, params in (("eth_getBlockByNumber", "0x3e8"), ("eth_getLogs", {"blockHash": block(1_000).hash}))
+    )
+    assert len(logs) >= 80
+    assert not leaves_out(bloom_of(header), logs)
+    assert leaves_out(bloom_of(header), logs[:-1])
 
 
 async def test_the_replayed_logs_lead_to_the_replayed_answers(tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+from aiohttp import web
 
 from devnet import Anvil
-from devnet.proxy import FaultProxy
+from devnet.proxy import Exchange, FaultProxy
 from indexer.chain.base import Replies
-from indexer.chain.block_logs import BlockLogs
+from indexer.chain.block_logs import FEW_BLOCKS, BlockLogs
 from indexer.chain.blocks import read_headers
+from indexer.chain.follower import Advanced, Follower, Reorged
 from indexer.chain.logs import LogReader
 from indexer.chain.pool import Pool
 from indexer.config.secret import Secret
@@ -36,20 +38,25 @@ class Bench:
     logs: BlockLogs
 
     async def mined(self) -> BlockRef:
-        data = RED + self.anvil.block_number().to_bytes(32, "big").hex()
-        sender = self.anvil.rpc("eth_accounts")[0]
-        self.anvil.rpc("eth_sendTransaction", {"from": sender, "to": ONE, "data": data, "gas": "0x15f90"})
+        self.send(self.anvil.block_number())
         self.anvil.mine()
         return await self.look()
 
+    def send(self, number: int) -> None:
+        """One more log in the next block."""
+        data = RED + number.to_bytes(32, "big").hex()
+        sender = self.anvil.rpc("eth_accounts")[0]
+        self.anvil.rpc("eth_sendTransaction", {"from": sender, "to": ONE, "data": data, "gas": "0x15f90"})
+
     async def look(self, hinted: Hash | None = None) -> BlockRef:
         """The head, with the logs of a block that was hinted at."""
-        beside = self.logs.ahead(hinted) if hinted else []
+        number = self.anvil.block_number()
+        beside = self.logs.ahead(number, number, hinted) if hinted else []
         view = await read_headers(self.pool, ["latest"], beside=beside)
         head = view.items[0]
         assert isinstance(head, BlockRef)
         if beside:
-            self.logs.came(head, Replies([view.answers[0], *view.answers[1:]], view.endpoint))
+            self.logs.came([head], Replies([view.answers[0], *view.answers[1:]], view.endpoint))
         return head
 
     async def asked(self, block: BlockRef) -> tuple[list[Log], int]:
@@ -87,11 +94,114 @@ async def test_logs_of_another_block_than_the_head_are_not_used(bench: Bench) ->
 async def test_after_a_hash_that_no_endpoint_knows_nothing_rides_along(bench: Bench) -> None:
     head = await bench.mined()
     assert await bench.look(Hash("0x" + "77" * 32)) == head
-    assert bench.logs.ahead(head.hash) == []
+    assert bench.logs.ahead(head.number, head.number, head.hash) == []
     assert len((await bench.asked(head))[0]) == 1
 
 
-async def test_nothing_rides_along_where_blocks_are_asked_for_by_the_range(bench: Bench) -> None:
-    two = [await bench.mined(), await bench.mined()]
-    assert len(await bench.logs(QUERIES, two)) == 2
-    assert bench.logs.ahead(two[1].hash) == []
+async def test_nothing_rides_along_where_many_blocks_are_asked_for_at_once(bench: Bench) -> None:
+    many = [await bench.mined() for _ in range(FEW_BLOCKS + 1)]
+    assert len(await bench.logs(QUERIES, many)) == len(many)
+    assert bench.logs.ahead(many[-1].number, many[-1].number, many[-1].hash) == []
+
+
+@pytest.fixture
+async def followed(bench: Bench) -> Followed:
+    """A follower at the head, with which logs ride along."""
+    return Followed(bench, Follower(bench.pool, rider=bench.logs, use_tags=False))
+
+
+@dataclass
+class Followed:
+    """What a follower tells, and its requests."""
+
+    bench: Bench
+    follower: Follower
+
+    async def look(self) -> tuple[list[int], int]:
+        """The logs of each new block, and the HTTP requests for all that was learned."""
+        before, counts = self.bench.proxy.posts, []
+        for event in await self.follower.step():
+            assert isinstance(event, Advanced | Reorged)
+            for block in event.blocks if isinstance(event, Advanced) else event.new:
+                logs = await self.bench.logs(QUERIES, [block])
+                assert {log.block_hash for log in logs} <= {block.hash}
+                counts.append(len(logs))
+        return counts, self.bench.proxy.posts - before
+
+    def mine(self, *logs: int, apart_s: int = 12) -> None:
+        """Blocks with so many logs each."""
+        anvil = self.bench.anvil
+        for count in logs:
+            for number in range(count):
+                self.bench.send(number)
+            anvil.mine(1, dt=apart_s)
+
+
+async def test_by_polling_a_block_costs_one_request_and_a_look_in_vain_another(followed: Followed) -> None:
+    await followed.look()
+    for count in (0, 3, 1, 0, 2):
+        followed.mine(count)
+        assert await followed.look() == ([count], 1)
+    assert await followed.look() == ([], 1)
+
+
+async def test_several_blocks_that_came_at_once_cost_two_requests(followed: Followed) -> None:
+    await followed.look()
+    followed.mine(2, 0, 1, 3)
+    assert await followed.look() == ([2, 0, 1, 3], 2)
+    followed.mine(1, 1)
+    assert await followed.look() == ([1, 1], 2)
+    followed.mine(1)
+    assert await followed.look() == ([1], 2), "after several at once, nothing rides along with the look"
+    followed.mine(2)
+    assert await followed.look() == ([2], 1)
+
+
+async def test_of_a_reorg_the_new_blocks_logs_are_those_of_the_new_blocks(followed: Followed) -> None:
+    await followed.look()
+    followed.mine(1, 1)
+    await followed.look()
+    followed.bench.anvil.reorg(2)
+    followed.mine(2, 3)
+    assert (await followed.look())[0][-2:] == [2, 3]
+    followed.mine(1)
+    assert (await followed.look())[0] == [1]
+
+
+async def test_a_node_that_answers_the_next_block_with_an_error_as_long_as_it_is_not_there(followed: Followed) -> None:
+    proxy = followed.bench.proxy
+
+    async def refused(exchange: Exchange) -> web.StreamResponse:
+        replies = await exchange.forward()
+        head = followed.bench.anvil.block_number()
+        for asked, reply in zip(exchange.documents, replies, strict=True):
+            if asked["method"] == "eth_getLogs" and int(asked["params"][0].get("toBlock", "0x0"), 16) > head:
+                reply.pop("result", None)
+                reply["error"] = {"code": -32000, "message": "invalid block range params"}
+        return exchange.reply(replies)
+
+    await followed.look()
+    proxy.fault(refused)
+    for _ in range(3):
+        assert await followed.look() == ([], 1)
+        followed.mine(2)
+        assert await followed.look() == ([2], 1)
+
+
+async def test_logs_of_one_moment_beside_the_head_of_another_are_asked_for_again(followed: Followed) -> None:
+    """A balancer whose second backend, which answers the logs, is a block behind, or on another fork."""
+    proxy, anvil = followed.bench.proxy, followed.bench.anvil
+
+    async def parted(exchange: Exchange) -> web.StreamResponse:
+        logs = await exchange.forward()
+        anvil.reorg(1)
+        heads = await exchange.forward()
+        return exchange.reply([*heads[:1], *logs[1:]])
+
+    await followed.look()
+    followed.mine(2)
+    proxy.fault(parted, method="eth_getLogs", times=1)
+    counts, requests = await followed.look()
+    assert (len(counts), requests) == (1, 2)
+    followed.mine(1)
+    assert await followed.look() == ([1], 1)

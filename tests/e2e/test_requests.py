@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
-from devnet.proxy import FaultProxy
+from devnet.proxy import Act, Exchange, FaultProxy
 from indexer.reads.abi import interface
 from indexer.reads.sizes import START_BYTES, START_GAS
 from indexer.run import bookkeeping
@@ -101,6 +102,40 @@ async def test_by_logs_a_block_that_is_announced_costs_one_http_request(
             assert proxy.posts - posts == 4
             last = fresh.net.block_number()
             assert await same_as_plain_reads(fresh, store, last - 7, last)
+
+
+async def test_by_logs_a_block_that_is_found_by_polling_costs_one_http_request(
+    fresh: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looks that find no new block aside: those do not ask for more."""
+    monkeypatch.setattr(bookkeeping, "AUDIT_EVERY", 10**6)
+    monkeypatch.setattr(bookkeeping, "FINAL_EVERY", 10**6)
+    async with FaultProxy(fresh.net.url) as proxy:
+        config = fresh.configure(url=proxy.url, change=lambda text: only_escrow(text, "audit_one_in = 0\n"))
+        async with fresh.store(config) as store, following(load_program(config), store):
+            await reached(store, fresh.net.block_number())
+            for amount in range(1, 5):
+                await mined(proxy, store, fresh, *([minted(fresh, amount)] if amount == 1 else []))
+            heads = [fresh.net.block_number()]
+            proxy.fault(noting(heads))
+            for amount in range(1, 7):
+                await mined(proxy, store, fresh, *([minted(fresh, amount)] if amount % 2 else []))
+            last = fresh.net.block_number()
+            assert heads == sorted(heads)
+            assert sorted(set(heads)) == list(range(last - 6, last + 1))
+            assert await same_as_plain_reads(fresh, store, last - 9, last)
+
+
+def noting(heads: list[int]) -> Act:
+    """Every request must be a look at the head: which it was."""
+
+    async def act(exchange: Exchange) -> web.StreamResponse:
+        replies = await exchange.forward()
+        looks = [i for i, asked in enumerate(exchange.documents) if asked["params"][0] == "latest"]
+        heads.append(int(replies[looks[0]]["result"]["number"], 16) if looks else -1)
+        return exchange.reply(replies)
+
+    return act
 
 
 async def test_more_than_a_batch_takes_costs_as_many_batches_as_are_full_and_no_more(fresh: Setting) -> None:

@@ -111,7 +111,7 @@ async def prove(ledger: Ledger, at: BlockRef) -> None:
         opened = ledger.blocks[track.opened].timestamp
         since = track.since_s if track.states[0] == (0,) else opened
         old_enough = not track.rule.may_accrue or at.timestamp - since >= ledger.proof_s
-        track.trusted = old_enough and (track.moved or not track.rule.must_move)
+        ledger.trust(track, old_enough and (track.moved or not track.rule.must_move))
         track.verified = at.number
 
 

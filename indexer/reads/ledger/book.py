@@ -7,15 +7,15 @@ Pure: never asks a node, never decides whether an answer may be trusted.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from indexer.model import Address, Hash, Log
-from indexer.reads.ledger.rules import Effect, Rule, State, Watch
+from indexer.reads.ledger.rules import ANYONE, Effect, Rule, State, Watch
 from indexer.reads.source import CallKey, Key
 
-Moves = Mapping["Track", list[list[int]]]
-"""Of each track that a block changed: what each of its amounts gained and lost, gross."""
+Moves = Mapping["Track", list[int]]
+"""Of each track that a block changed: what its first amount gained, what it lost, and so on for the others; gross."""
 
 
 @dataclass(eq=False, slots=True)
@@ -59,37 +59,43 @@ class Track:
 
 @dataclass(slots=True)
 class Book:
-    """All tracks of one chain, up to the block `tip`. The `version` moves with what is watched."""
+    """All tracks of one chain, up to the block `tip`. The `version` moves with what is watched.
+
+    `turned` are the questions whose amounts became known or unknown since somebody took them out.
+    """
 
     tip: int = -1
     version: int = 0
+    turned: set[Key] = field(default_factory=set)
     tracks: dict[Key, Track] = field(default_factory=dict)
-    _watched: dict[Address, dict[tuple[Hash | None, int, str], list[tuple[Track, Effect]]]] = field(
-        default_factory=dict
-    )
+    _watched: dict[Address, dict[Hash, tuple[Track, ...]]] = field(default_factory=dict)
 
     def open(self, key: CallKey, rule: Rule, state: State, number: int, timestamp: int) -> Track:
         """Begin to track a question, from the answer it was given at the tip or before it."""
         self.close(key)
         self.version += 1
         track = self.tracks[key] = Track(key, rule, number, [number], [state], number, timestamp)
-        for watch in rule.watches:
-            self._watched.setdefault(watch.emitter, {}).setdefault(_place(watch), []).append((track, watch.effect))
+        for emitter in rule.emitters:
+            by_subject = self._watched.setdefault(emitter, {})
+            by_subject[rule.subject] = (*by_subject.get(rule.subject, ()), track)
         return track
 
     def close(self, key: Key) -> None:
         """Track it no more."""
         track = self.tracks.pop(key, None)
         self.version += 1
-        for watch in track.rule.watches if track else ():
-            places = self._watched[watch.emitter]
-            left = [hit for hit in places[_place(watch)] if hit[0] is not track]
-            if left:
-                places[_place(watch)] = left
-            else:
-                del places[_place(watch)]
-            if not places:
-                del self._watched[watch.emitter]
+        self.turned.add(key)
+        if track is not None:
+            for emitter in track.rule.emitters:
+                self._leave(track, emitter)
+
+    def _leave(self, track: Track, emitter: Address) -> None:
+        by_subject = self._watched.get(emitter, {})
+        left = tuple([one for one in by_subject.pop(track.rule.subject, ()) if one is not track])
+        if left:
+            by_subject[track.rule.subject] = left
+        elif not by_subject:
+            self._watched.pop(emitter, None)
 
     def watches(self) -> Iterator[Watch]:
         """What all tracks together must see of the chain's logs."""
@@ -99,26 +105,33 @@ class Book:
         """The next block: its logs in order, nothing of them left out; others than are watched may be among them."""
         if number <= self.tip:
             raise ValueError(f"block {number} is folded already: the tip is {self.tip}")
-        moves: dict[Track, list[list[int]]] = {}
+        moves: dict[Track, list[int]] = {}
         for log in logs:
             for track, effect in self._hits(log):
-                before = track.state
+                before = track.states[-1]
                 if before is not None and track.opened < number:
                     after = effect(before, log, timestamp)
                     track.put(number, after)
-                    _add(moves.setdefault(track, _nothing(track)), before, after)
+                    if after is None:
+                        self.turned.add(track.key)
+                    if track not in moves:
+                        moves[track] = [0, 0] * track.rule.amounts
+                    _add(moves[track], before, after)
         self.tip = number
         return moves
 
-    def _hits(self, log: Log) -> Iterable[tuple[Track, Effect]]:
-        places = self._watched.get(log.address)
-        if places is None:
+    def _hits(self, log: Log) -> Sequence[tuple[Track, Effect]]:
+        by_subject = self._watched.get(log.address)
+        if by_subject is None:
             return ()
-        topics = log.topics
-        event = topics[0] if topics else None
-        hits = [*places.get((None, 0, ""), ()), *places.get((event, 0, ""), ())]
-        for place in range(1, len(topics)):
-            hits += places.get((event, place, topics[place]), ())
+        event, *subjects = log.topics or (None,)
+        hits = []
+        for place, subject in enumerate((ANYONE, *subjects)):
+            for track in by_subject.get(subject, ()):
+                effects = track.rule.effects
+                effect = effects.get((event, place)) or effects.get((None, place))
+                if effect is not None:
+                    hits.append((track, effect))
         return hits
 
     def rewind(self, number: int) -> None:
@@ -139,15 +152,9 @@ class Book:
                 del track.numbers[:over], track.states[:over]
 
 
-def _place(watch: Watch) -> tuple[Hash | None, int, str]:
-    return watch.event, watch.place, watch.subject if watch.place else ""
-
-
-def _nothing(track: Track) -> list[list[int]]:
-    return [[0, 0] for _ in range(track.rule.amounts)]
-
-
-def _add(moved: list[list[int]], before: State, after: State | None) -> None:
+def _add(moved: list[int], before: State, after: State | None) -> None:
     """Count what each amount gained and lost by one log."""
-    for amount, was, now in zip(moved, before, after or (), strict=False):
-        amount[was > now] += abs(now - was)
+    for i, (was, now) in enumerate(zip(before, after or (), strict=False)):
+        if 2 * i == len(moved):
+            break
+        moved[2 * i + (now < was)] += abs(now - was)

@@ -12,12 +12,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from indexer.model import Address, BlockRef, Log, LogQuery
+from indexer.model import Address, BlockRef, Hash, Log, LogQuery
 from indexer.reads.abi import interface
 from indexer.reads.batch import Counted, Sent
 from indexer.reads.ledger.book import Book, Moves, Track
 from indexer.reads.ledger.reasons import OF_ITS_TOKEN, SILENT, Dispute, explain
-from indexer.reads.ledger.rules import Surroundings, Way, is_feed, queries, rule_of
+from indexer.reads.ledger.rules import ZERO, Surroundings, Way, is_feed, queries, rule_of
 from indexer.reads.plan import Ask
 from indexer.reads.source import CallKey, Key, Raw
 
@@ -57,8 +57,9 @@ class Flaw:
 class Ledger:
     """One chain's answers up to the block `tip`. `around` learns the aggregators of feeds as they are met.
 
-    `flaws` are questions that are read for ever, `distrusted` tokens of which no balance is folded. `doubts` are
-    answers that were given out before a read at the block named there was another: an audit has to tell since when.
+    `began` is the hash of the block at which it last started from nothing. `flaws` are questions that are read for
+    ever, `distrusted` tokens of which no balance is folded. `doubts` are answers that were given out before a read at
+    the block named there was another: an audit has to tell since when.
     """
 
     source: Counted
@@ -71,6 +72,7 @@ class Ledger:
     distrusted: dict[Address, Flaw] = field(default_factory=dict)
     doubts: dict[CallKey, int] = field(default_factory=dict)
     blocks: dict[int, BlockRef] = field(default_factory=dict)
+    began: Hash = ZERO
     _asked_at: BlockRef | None = None
     _asked: set[Key] = field(default_factory=set)
     _kept: list[Log] = field(default_factory=list)
@@ -89,7 +91,8 @@ class Ledger:
 
     def start(self, at: BlockRef) -> None:
         """Forget everything, and begin at a block: what is read there is folded from the next one on."""
-        self.book, self.blocks = Book(at.number), {at.number: at}
+        self.book, self.blocks = Book(at.number, turned={*self.book.turned, *self.book.tracks}), {at.number: at}
+        self.began = at.hash
         self._kept, self._kept_since, self._watching = [], {}, (-1, ())
         self.doubts = {}
 
@@ -120,7 +123,8 @@ class Ledger:
         self.blocks[block.number] = block
         for track in moves:
             if not track.moved:
-                track.moved, track.trusted, track.agreed, track.since_s = True, False, 0, block.timestamp
+                track.moved, track.agreed, track.since_s = True, 0, block.timestamp
+                self.trust(track, False)
         return moves
 
     def _watch(self) -> None:
@@ -258,12 +262,24 @@ class Ledger:
         track.verified = at.number
         old_enough = not track.rule.may_accrue or at.timestamp - track.since_s >= self.proof_s
         shown = track.moved or not track.rule.must_move
-        track.trusted = track.agreed >= PROOFS and old_enough and shown
-        track.given |= track.trusted
+        self.trust(track, track.agreed >= PROOFS and old_enough and shown)
+
+    def trust(self, track: Track, proven: bool) -> None:
+        """Give the track's answers out from now on, or read them."""
+        if track.trusted is not proven:
+            track.trusted = proven
+            track.given |= proven
+            self.book.turned.add(track.key)
+
+    def amounts_known(self, key: Key) -> bool:
+        """Whether all that came and went in a question's answer, since it is tracked, is known to be right."""
+        track = self.book.tracks.get(key)
+        return track is not None and track.trusted and track.state is not None
 
     def doubt(self, track: Track, number: int) -> None:
         """Read this question until an audit at that block has told since when its answers were wrong, if they were."""
-        track.trusted, track.agreed = False, 0
+        track.agreed = 0
+        self.trust(track, False)
         self.doubts.setdefault(track.key, number)
 
     def mark(self, key: Key, flaw: Flaw) -> None:

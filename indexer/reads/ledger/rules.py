@@ -11,7 +11,7 @@ AggregatorV2V3Interface.sol and EACAggregatorProxy.sol of Chainlink (AnswerUpdat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -25,8 +25,11 @@ State: TypeAlias = tuple[int, ...] | bytes
 Effect: TypeAlias = Callable[[State, Log, int], State | None]
 """A state, a log, the block's timestamp -> the state after it; None where that does not follow from the log."""
 
+Effects: TypeAlias = Mapping[tuple[Hash | None, int], Effect]
+
 WORD = 32
 ZERO = Hash("0x" + "0" * 64)
+ANYONE = Hash("")
 ANY_BLOCK = 2**63 - 1
 MOST_EMITTERS = 500
 """Of more contracts than this, logs are asked for by their subjects alone."""
@@ -51,7 +54,7 @@ class Watch:
     effect: Effect
     event: Hash | None = None
     place: int = 0
-    subject: Hash = ZERO
+    subject: Hash = ANYONE
 
     def finds(self, log: Log) -> bool:
         """Whether a log is watched for."""
@@ -62,21 +65,34 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one call's answer is kept up to date.
+    """How one call's answer is kept up to date: what logs of its `emitters` do to it.
 
-    `read` makes a state of an answer, None where it is not of the layout that the rule knows; `write` the answer of a
-    state. The first `amounts` numbers of a state are token amounts: what they gain and lose is a flow.
+    `effects` are by the logs' first topic (None: any log), and by the place of the topic that must be the `subject` (0:
+    none must). `read` makes a state of an answer, None where it is not of the layout that the rule knows; `write` the
+    answer of a state. The first `amounts` numbers of a state are token amounts: what they gain and lose is a flow.
     `may_accrue`: of some contracts the answer also grows with time. `must_move`: some contracts change it in silence,
-    so that nothing is known before a log has once changed it.
+    so that nothing is known before a log has once changed it. Of thousands of calls, emitters and subject alone differ.
     """
 
     way: Way
-    watches: tuple[Watch, ...]
+    effects: Effects
     read: Callable[[bytes], State | None]
     write: Callable[[State], bytes]
     amounts: int = 0
     may_accrue: bool = False
     must_move: bool = False
+    emitters: tuple[Address, ...] = ()
+    subject: Hash = ANYONE
+
+    @property
+    def watches(self) -> list[Watch]:
+        """The logs that it must see."""
+        effects = self.effects.items()
+        return [
+            Watch(emitter, effect, event, place, self.subject)
+            for emitter in self.emitters
+            for (event, place), effect in effects
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +114,8 @@ def rule_of(key: Key, around: Surroundings) -> Rule | None:
     if fold is not None:
         return fold(target, data[4:], around)
     if target in around.touched_by:
-        return _triggered(Watch(emitter, _unknown) for emitter in around.touched_by[target])
-    return _triggered([Watch(target, _unknown, _UPGRADED)]) if data[:4] in _CONSTANTS else None
+        return replace(_TOUCHED, emitters=around.touched_by[target])
+    return replace(_CONSTANT, emitters=(target,)) if data[:4] in _CONSTANTS else None
 
 
 def is_feed(key: Key) -> bool:
@@ -129,34 +145,22 @@ def _balance(token: Address, argument: bytes, around: Surroundings) -> Rule | No
     """Of any holder but the zero address, from which tokens only seem to come."""
     if len(argument) != WORD or any(argument[:12]) or not any(argument):
         return None
-    holder = Hash("0x" + argument.hex())
-    watches = [Watch(token, _went, TRANSFER, 1, holder), Watch(token, _came, TRANSFER, 2, holder)]
-    if token == around.wrapped:
-        watches += [Watch(token, _came, _DEPOSIT, 1, holder), Watch(token, _went, _WITHDRAWAL, 1, holder)]
-    return Rule(Way.FOLDED, tuple(watches), _numbers(1), _words, 1, may_accrue=True)
+    rule = _WRAPPED_BALANCE if token == around.wrapped else _BALANCE
+    return replace(rule, emitters=(token,), subject=Hash("0x" + argument.hex()))
 
 
 def _supply(token: Address, _: bytes, around: Surroundings) -> Rule | None:
     """Minted minus burnt. The wrapped coin's is its balance of the coin, which can grow in silence."""
-    if token == around.wrapped:
-        return None
-    minted, burnt = Watch(token, _came, TRANSFER, 1, ZERO), Watch(token, _went, TRANSFER, 2, ZERO)
-    return Rule(Way.FOLDED, (minted, burnt), _numbers(1), _words, 1, may_accrue=True)
+    return None if token == around.wrapped else replace(_SUPPLY, emitters=(token,), subject=ZERO)
 
 
 def _reserves(pair: Address, _: bytes, around: Surroundings) -> Rule | None:
-    return Rule(Way.FOLDED, tuple(Watch(pair, _synced, event) for event in _SYNCS), _numbers(3), _words, 2)
+    return replace(_RESERVES, emitters=(pair,))
 
 
 def _feed(proxy: Address, _: bytes, around: Surroundings) -> Rule | None:
     aggregator = around.aggregators.get(proxy)
-    if aggregator is None:
-        return None
-    return Rule(Way.FOLDED, (Watch(aggregator, _answered, _ANSWER_UPDATED),), _round_of, _words, must_move=True)
-
-
-def _triggered(watches: Iterable[Watch]) -> Rule:
-    return Rule(Way.TRIGGERED, tuple(watches), bytes, _as_bytes)
+    return None if aggregator is None else replace(_FEED, emitters=(aggregator,))
 
 
 def _came(state: State, log: Log, _: int) -> State | None:
@@ -227,6 +231,15 @@ _SYNCS = (topic("Sync(uint112,uint112)"), topic("Sync(uint256,uint256)"))
 _ANSWER_UPDATED = interface("aggregator_v3").events["AnswerUpdated"]
 _UPGRADED = topic("Upgraded(address)")
 _LATEST_ROUND = interface("aggregator_v3").latestRoundData.selector
+_MOVED: Effects = {(TRANSFER, 1): _went, (TRANSFER, 2): _came}
+_WRAPPED: Effects = {(_DEPOSIT, 1): _came, (_WITHDRAWAL, 1): _went}
+_BALANCE = Rule(Way.FOLDED, _MOVED, _numbers(1), _words, 1, may_accrue=True)
+_WRAPPED_BALANCE = replace(_BALANCE, effects={**_MOVED, **_WRAPPED})
+_SUPPLY = replace(_BALANCE, effects={(TRANSFER, 1): _came, (TRANSFER, 2): _went})
+_RESERVES = Rule(Way.FOLDED, {(event, 0): _synced for event in _SYNCS}, _numbers(3), _words, 2)
+_FEED = Rule(Way.FOLDED, {(_ANSWER_UPDATED, 0): _answered}, _round_of, _words, must_move=True)
+_CONSTANT = Rule(Way.TRIGGERED, {(_UPGRADED, 0): _unknown}, bytes, _as_bytes)
+_TOUCHED = replace(_CONSTANT, effects={(None, 0): _unknown})
 _FOLDS: Mapping[bytes, Callable[[Address, bytes, Surroundings], Rule | None]] = {
     interface("erc20").balanceOf.selector: _balance,
     interface("erc20").totalSupply.selector: _supply,
