@@ -76,8 +76,7 @@ async def snapshot(of: World, at: BlockRef, known: Known) -> Taken:
 async def committed(of: World, at: BlockRef, known: Known) -> Taken:
     """One block, also written to the store."""
     taken = await snapshot(of, at, known)
-    progress = Commit(of.chain.name, heads=[at], cursors={d.key: at for d in of.chain.deployments})
-    await of.store.commit(taken.commit(progress))
+    await of.store.commit(taken.commit(Commit(of.chain.name, heads=[at])))
     known.learn(taken)
     return taken
 

@@ -1,7 +1,7 @@
 """Rows a second into SQLite, beside the floor: the same rows by a bare `sqlite3.executemany`, a commit a block.
 
 `python -m benchmarks.store_rows [--positions 2000] [--snapshots 200]`. A row is a holding that changed. The store also
-looks through those that did not, and writes totals, quotes, cursors and heads.
+looks through those that did not, and writes totals, quotes and heads.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ async def ours(path: Path, made: list[Snapshot]) -> float:
         await store.register([DeploymentRow(KEY, "bench", "chain", "bench", "dex", "{}", 0)])
         start = time.perf_counter()
         for snapshot in made:
-            await store.commit(Commit("chain", [snapshot], [snapshot.at], cursors={KEY: snapshot.at}))
+            await store.commit(Commit("chain", [snapshot], [snapshot.at]))
         return time.perf_counter() - start
 
 

@@ -15,7 +15,7 @@ from indexer.cli.failing import INTERRUPTED, Told
 from indexer.cli.options import Options, Verb
 from indexer.cli.progress import Meter, meter
 from indexer.cli.table import echo_table, numbers, words
-from indexer.cli.text import iso
+from indexer.cli.text import duration, iso
 from indexer.cli.when import LATEST, CadenceType, Moment, MomentType, refuse_backwards, span_of
 from indexer.config.types import Cadence
 from indexer.model import Status
@@ -23,7 +23,9 @@ from indexer.model import Status
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-    from indexer.run.backfill import Estimate, Job
+    from indexer.run.backfill import Job
+    from indexer.run.costs import Effort
+    from indexer.run.estimate import Estimate
     from indexer.run.known import Taken
     from indexer.run.live import LiveChain
     from indexer.run.program import Deployment, Program
@@ -97,7 +99,7 @@ def backfill(
     refuse_backwards(start, end)
     asked = Asked(protocols, start, end, every, workers)
     if dry:
-        _echo_estimates(asyncio.run(_estimates(options, asked)))
+        _echo_estimates(asyncio.run(_estimates(options, asked)), workers)
         return
     try:
         _echo_summary(asyncio.run(_fill(options, asked)))
@@ -107,7 +109,7 @@ def backfill(
 
 
 async def _estimates(options: Options, asked: Asked) -> list[tuple[Job, Estimate]]:
-    from indexer.run.backfill import estimate
+    from indexer.run.estimate import estimate
 
     async with _opened(options, asked) as (jobs, store, _):
         return [(job, await estimate(job, store)) for job in jobs]
@@ -168,10 +170,10 @@ def _by_chain(program: Program, names: tuple[str, ...]) -> Mapping[str, tuple[De
     return {chain: tuple(d for d in chosen if d.chain == chain) for chain in chains}
 
 
-def _echo_estimates(estimates: list[tuple[Job, Estimate]]) -> None:
+def _echo_estimates(estimates: list[tuple[Job, Estimate]], workers: int) -> None:
     columns = [
         *words("chain", "from", "to"),
-        *numbers("points", "calls", "requests", "calls a point", "by logs"),
+        *numbers("points", "calls", "requests", "time", "calls a point", "by logs", "time"),
         *words("way"),
     ]
     rows = [
@@ -181,15 +183,26 @@ def _echo_estimates(estimates: list[tuple[Job, Estimate]]) -> None:
             f"{job.span.last.number} {iso(job.span.last.timestamp)}",
             str(cost.points),
             str(cost.points * cost.calls),
-            str(cost.points * cost.requests),
+            str(cost.by_reads.requests),
+            _about(cost.by_reads, workers),
             str(cost.calls),
-            "-" if cost.by_logs is None else str(cost.by_logs),
+            "-" if cost.by_logs is None else str(cost.by_logs.requests),
+            "-" if cost.by_logs is None else _about(cost.by_logs, workers),
             cost.mode,
         ]
         for job, cost in estimates
     ]
     echo_table(columns, rows)
-    click.echo("Nothing was stored. Points that share a block, or are there already, cost less than told.", err=True)
+    click.echo(
+        "Nothing was stored. Points that share a block, or are there already, cost less than told. "
+        f"The time is that of {workers} workers on endpoints as quick as now, without writing to the store.",
+        err=True,
+    )
+
+
+def _about(effort: Effort, workers: int) -> str:
+    """How long it takes, in whole seconds and not less than one."""
+    return duration(max(1, round(effort.seconds(workers))))
 
 
 def _echo_summary(summary: Summary) -> None:

@@ -57,59 +57,6 @@ class Job:
         return bool(self.cadence.blocks and self.grid)
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a job would cost: `points` blocks to read at most, each about `calls` calls in `requests` requests.
-
-    `by_logs` is what all of it costs in requests where it is filled by logs; None where it cannot be, or cannot pay.
-    `mode` is the way that a backfill goes: "reads" or "logs".
-    """
-
-    points: int
-    calls: int
-    requests: int
-    by_logs: int | None = None
-    mode: str = "reads"
-
-    @property
-    def total_requests(self) -> int:
-        """Of the way that is gone."""
-        return self.by_logs if self.mode == "logs" and self.by_logs is not None else self.points * self.requests
-
-
-async def estimate(job: Job, store: Store | None) -> Estimate:
-    """Read three points, and a range by logs where that may pay; store nothing, and say what the whole would cost.
-
-    The last point is read first, for what has to be found but once; the cost is that of the first and the middle one,
-    with the look-ups of their blocks. Blocks already stored are left out where the grid is of block numbers.
-    """
-    known = await Known.load(store, job.live.program) if store else Known()
-    costs = [await _cost(job, point, known) for point in _samples(job.grid)] or [(0, 0)]
-    typical = costs[1:] or costs
-    calls, requests = (-(-sum(cost) // len(typical)) for cost in zip(*typical, strict=True))
-    reader = _Reader(job, known, await _all_done(job, store) if store else {})
-    trial = await attempt(reader, job.grid) if job.by_blocks else None
-    missing = sum(bool(reader.due(number)) for number in job.grid) if job.by_blocks else len(job.grid)
-    by_logs = requests + trial.by_logs if trial and trial.by_logs else None
-    return Estimate(missing, calls, requests, by_logs, "logs" if trial and trial.pays else "reads")
-
-
-def _samples(grid: range) -> list[int]:
-    """The last point, the first and the middle one, each once."""
-    return list(dict.fromkeys([grid[-1], grid[0], grid[len(grid) // 2]])) if grid else []
-
-
-async def _cost(job: Job, point: int, known: Known) -> tuple[int, int]:
-    """Calls and HTTP requests of one point, from its look-up on. What it teaches is known from then on."""
-    before = job.live.pool.stats.http
-    at = await block_at(point, job.cadence, job.live.clock)
-    if at is None:
-        return 0, job.live.pool.stats.http - before
-    taken = await take(job.live.program, job.live.reader, at, job.deployments, known, clock=job.live.clock)
-    known.learn(taken)
-    return taken.calls, job.live.pool.stats.http - before
-
-
 async def backfill(job: Job, store: Store, log: FilteringBoundLogger, workers: int = 4) -> AsyncIterator[Taken | None]:
     """Fill the job's span. Yields once a point: what was taken, or None where all was there already.
 
@@ -118,7 +65,7 @@ async def backfill(job: Job, store: Store, log: FilteringBoundLogger, workers: i
     """
     await store.register([deployment.row() for deployment in job.deployments])
     known = await Known.load(store, job.live.program)
-    filler = _Filler(job, known, await _all_done(job, store), store, log)
+    filler = _Filler(job, known, await all_done(job, store), store, log)
     order = coarse_first(job.grid)
     for point in order:
         yield await filler.fill(point)
@@ -134,7 +81,8 @@ async def backfill(job: Job, store: Store, log: FilteringBoundLogger, workers: i
             yield taken
 
 
-async def _all_done(job: Job, store: Store) -> dict[str, set[int]]:
+async def all_done(job: Job, store: Store) -> dict[str, set[int]]:
+    """Of each deployment the blocks of the span that need no reading."""
     return {deployment.key: await _done(store, deployment, job.span) for deployment in job.deployments}
 
 
@@ -163,7 +111,7 @@ async def _in_parallel(filler: _Filler, order: Iterator[int], workers: int) -> A
 
 
 @dataclass(slots=True)
-class _Reader:
+class PointReader:
     """Reads single points, and stores nothing. `done`: the blocks that each deployment does not lack."""
 
     job: Job
@@ -200,7 +148,7 @@ class _Reader:
 
 
 @dataclass(slots=True)
-class _Filler(_Reader):
+class _Filler(PointReader):
     """Reads and commits single points."""
 
     store: Store

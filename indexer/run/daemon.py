@@ -1,6 +1,6 @@
 """Follows the head of every configured chain at once and commits a snapshot of each deployment when it is due.
 
-One task a chain: trouble on one never touches another. A block's data, its header and the cursors are one transaction,
+One task a chain: trouble on one never touches another. A block's data and its header are one transaction,
 so that whatever ends the process, the next start goes on behind the last block that is whole.
 """
 
@@ -200,9 +200,7 @@ class ChainDaemon:
 
     def _progress(self, heads: Sequence[BlockRef], ancestor: BlockRef | None) -> Commit:
         """The part of a commit that says how far we are."""
-        head = heads[-1] if heads else ancestor
-        cursors = {d.key: head for d in self.chain.deployments} if head else {}
-        return Commit(self.chain.name, heads=heads, supersede_above=ancestor, cursors=cursors)
+        return Commit(self.chain.name, heads=heads, supersede_above=ancestor)
 
     async def _first_points(self) -> None:
         """On an empty store, the last points that were due, so that there is something to see at once."""

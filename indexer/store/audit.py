@@ -1,7 +1,7 @@
 """Checks a store against its own promises, and says each broken one in a sentence. Never writes.
 
-The long part follows every series from its first snapshot: changes must be changes, and totals must be the sums of the
-lines, valued again.
+Follows every series from its first point: a snapshot must say something new, changes must be changes, and totals must
+be the sums of the lines, valued again.
 """
 
 from __future__ import annotations
@@ -10,63 +10,26 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, or_, select
+from sqlalchemy import Connection, Row, select
 
-from indexer.model import Address, Bucket, Holding, Line, State, Status
+from indexer.model import Address, Bucket, Holding, Line, Status
 from indexer.store import deltas
 from indexer.store import tables as t
+from indexer.store.checks import checks
 from indexer.store.rows import Content, line_of, quote_of
-from indexer.store.snapshots import CANONICAL, rows_by_id
+from indexer.store.snapshots import rows_by_id
 from indexer.store.walk import Position, Visit, positions, walk
 
 
 def audit(connection: Connection) -> list[str]:
     """See `Store.verify`."""
-    problems = [*_broken_heads(connection), *_cursors_ahead(connection), *_wrong_states(connection)]
-    problems += [*_stray_rows(connection, t.holding), *_stray_rows(connection, t.quoted)]
+    problems = list(checks(connection))
     for row in connection.execute(select(t.deployment.c.id, t.deployment.c.key).order_by(t.deployment.c.key)).all():
         try:
             problems += _Follower(connection, row.id, row.key).problems()
         except (ValueError, ArithmeticError) as error:
-            problems.append(f"{row.key}: something that should be an exact integer is not: {error}")
+            problems.append(f"{row.key}: what is stored makes no sense: {error}")
     return problems
-
-
-def _broken_heads(connection: Connection) -> Iterator[str]:
-    query = (
-        select(t.chain.c.name, t.head).select_from(t.head.join(t.chain)).order_by(t.head.c.chain_id, t.head.c.number)
-    )
-    last: Row[Any] | None = None
-    for row in connection.execute(query).all():
-        follows = last is not None and last.name == row.name and last.number + 1 == row.number
-        if follows and last is not None and last.hash != row.parent_hash:
-            yield f"{row.name}: block {row.number} does not follow block {last.number}: its parent is another block"
-        last = row
-
-
-def _cursors_ahead(connection: Connection) -> Iterator[str]:
-    d, h = t.deployment.c, t.head.c
-    head = select(func.max(h.number)).where(h.chain_id == d.chain_id).scalar_subquery()
-    for row in connection.execute(select(d.key, d.cursor_number, head.label("head")).where(d.cursor_number > head)):
-        yield f"{row.key}: the cursor {row.cursor_number} is beyond the chain's head {row.head}"
-
-
-def _wrong_states(connection: Connection) -> Iterator[str]:
-    s, final = t.snapshot.c, func.coalesce(t.chain.c.final_number, -1)
-    joined = t.snapshot.join(t.deployment).join(t.chain)
-    late = (s.state == State.PROVISIONAL.value, s.number <= final)
-    query = select(t.deployment.c.key, s.number, s.state).select_from(joined).where(CANONICAL, *late)
-    for row in connection.execute(query):
-        yield f"{row.key} at {row.number}: {row.state}, which the chain's finalized block contradicts"
-
-
-def _stray_rows(connection: Connection, table: Table) -> Iterator[str]:
-    """Rows whose snapshot says another block, or another side of a fork."""
-    canonical = t.snapshot.c.state != State.SUPERSEDED.value
-    stray = or_(table.c.number != t.snapshot.c.number, table.c.live != canonical)
-    query = select(func.count()).select_from(table.join(t.snapshot)).where(stray)
-    if count := connection.execute(query).scalar_one():
-        yield f"{count} rows of {table.name} are not of the block or fork of their snapshot"
 
 
 class _Follower:
@@ -87,8 +50,16 @@ class _Follower:
         self._sums: dict[Bucket, list[int]] = defaultdict(lambda: [0, 0, 0])
 
     def problems(self) -> Iterator[str]:
+        before: Visit | None = None
         for visit in walk(self._connection, self._deployment, 0, None):
-            where = f"{self._key} at {visit.row.number}"
+            where = f"{self._key} at {visit.at.number}"
+            if before is not None and visit.at.number == before.at.number:
+                yield f"{where}: two canonical points"
+            if before is not None and _says_nothing(before, visit):
+                yield f"{where}: a snapshot that says nothing new"
+            before = visit
+            if not visit.is_new:
+                continue
             yield from _idle_changes(where, "holding", self._holdings, visit.holdings)
             yield from _idle_changes(where, "quote", self._quotes, visit.quotes)
             self._advance(visit)
@@ -138,6 +109,19 @@ def _holding(position: Position, content: Content) -> Holding:
         status=Status(status),
         reason=reason,
         receipt=None if receipt is None else Address(receipt),
+    )
+
+
+def _says_nothing(before: Visit, visit: Visit) -> bool:
+    """Whether a snapshot is there for nothing."""
+    if not visit.is_new or visit.holdings or visit.quotes or visit.totals != before.totals:
+        return False
+    old, new = before.row, visit.row
+    return (old.status, old.reason, old.methodology, old.adapter) == (
+        new.status,
+        new.reason,
+        new.methodology,
+        new.adapter,
     )
 
 

@@ -1,7 +1,7 @@
 """The contract of a store: a dozen verbs behind which SQLite and PostgreSQL are the same.
 
-Everything of one block is one `Commit`, and one transaction: data, heads, discoveries and cursors move together or not
-at all. Rows are found again by block; the rows of abandoned forks stay, superseded. No verb talks to a node.
+Everything of one block is one `Commit`, and one transaction: data, heads and discoveries move together or not at all.
+Rows are found again by block; the rows of abandoned forks stay, superseded. No verb talks to a node.
 """
 
 from __future__ import annotations
@@ -71,18 +71,20 @@ class Commit:
     """What one transaction writes, for one chain.
 
     In this order: what stands above `supersede_above` (a reorg's common ancestor) becomes superseded and its
-    discoveries, flows and cursors are taken back; then `snapshots` are written; then heads, discoveries, cursors and
-    finality move. A snapshot whose block is already there with the same hash is left alone, unless the old one is a
-    GAP or HELD: then it is replaced, though never by a worse one (a GAP does not replace a HELD). One with another
-    hash supersedes it.
+    discoveries and flows are taken back; then `snapshots` are written; then heads, discoveries and finality move. One
+    that says the same as the deployment's snapshot before it costs no row; least work is one whose `lines`, `quotes`,
+    `tokens` and `totals` are the same objects as in the last commit. A snapshot whose block is already there with the
+    same hash is left alone, unless the old one is a GAP or HELD: then it is replaced, though never by a worse one (a
+    GAP does not replace a HELD). One with another hash supersedes it.
 
     `flows` are kept by block and place; one that is there is written over. `covered` says of which places, in which
     blocks, they are all there with this commit: blocks without a flow are covered too. `uncovered` takes that back.
     `folded` moves on what goes on to be covered, without a word on each deployment; it ends when another ledger folds.
 
     `found` extends a deployment's discoveries (one found again keeps its place, and the lower block), and `searched`
-    says up to which block they are complete: it moves back only by a reorg or with new parameters. `finalized` never
-    moves back. `final` says that the snapshots' blocks are final, though the chain may not be followed that far.
+    says up to which block they are complete: it moves back only by a reorg or with new parameters. Where nothing was
+    found it is kept every thousand blocks or so. `finalized` never moves back. `final` says that the snapshots' blocks
+    are final, though the chain may not be followed that far.
 
     With `replace`, snapshots take the place of what is stored of the same block, whatever that says: it becomes
     superseded. For what an audit put right.
@@ -98,7 +100,6 @@ class Commit:
     supersede_above: BlockRef | None = None
     found: Mapping[str, Sequence[Found]] = field(default_factory=dict)
     searched: Mapping[str, int] = field(default_factory=dict)
-    cursors: Mapping[str, BlockRef] = field(default_factory=dict)
     finalized: BlockRef | None = None
     final: bool = False
     replace: bool = False
@@ -129,10 +130,10 @@ class Point:
 class ChainState:
     """Where a chain stands in the store.
 
-    `head` is the last followed block, `requests` and `calls` what its last snapshots cost, `traffic` the JSON-RPC
-    requests by method since the daemon's last start, `ways` how many of the calls of its last snapshots are folded,
-    triggered or timed (nothing where no logs are believed). `audited` snapshots were read a second time, ever;
-    `corrected` of them did not say the same and were replaced.
+    `head` is the last followed block: all that was due up to it is done. `requests` and `calls` what its last snapshots
+    cost, `traffic` the JSON-RPC requests by method since the daemon's last start, `ways` how many of the calls of its
+    last snapshots are folded, triggered or timed (nothing where no logs are believed). `audited` snapshots were read a
+    second time, ever; `corrected` of them did not say the same and were replaced.
     """
 
     chain: str
@@ -201,12 +202,8 @@ class Store(ABC):
         """The last followed canonical blocks, oldest first, at most `limit`; at least the last 512 are kept."""
 
     @abstractmethod
-    async def cursor(self, deployment: str) -> BlockRef | None:
-        """Up to which block the daemon has done everything that was due."""
-
-    @abstractmethod
     async def found(self, deployment: str) -> tuple[list[Found], int | None]:
-        """A deployment's discoveries in the order they were found, and the block up to which they are complete."""
+        """A deployment's discoveries in the order they were found, and a block up to which they are complete."""
 
     @abstractmethod
     async def tokens(self, chain: str) -> dict[Address, Token]:

@@ -1,4 +1,4 @@
-"""Writes one `Commit`: the fork that ended, the snapshots, then heads, discoveries, cursors and finality.
+"""Writes one `Commit`: the fork that ended, the snapshots, then heads, discoveries and finality.
 
 Plain functions on the connection of one write transaction. Never commits, never asks a node.
 """
@@ -16,25 +16,30 @@ from indexer.model import BlockRef, Found, State
 from indexer.store import coverage
 from indexer.store import tables as t
 from indexer.store.base import Commit, DeploymentRow
-from indexer.store.deltas import Memory
+from indexer.store.deltas import Memory, Recent
 from indexer.store.engine import insert, upsert
 from indexer.store.flows import FlowWriter, supersede
+from indexer.store.pointing import PointWriter, by_block
+from indexer.store.points import CANONICAL
 from indexer.store.rows import block_columns, block_of, found_columns
-from indexer.store.series import Series
-from indexer.store.snapshots import CANONICAL
 
 HEADS_KEPT = 1024
+FORGET_EVERY = 64
+"""Blocks after which older heads are forgotten."""
+
+SEARCHED_EVERY = 1024
+"""Blocks after which a search that found nothing is noted: a start after a crash may search so many again."""
 
 _ONE_DEPLOYMENT = update(t.deployment).where(t.deployment.c.id == bindparam("row"))
-_CURSORS = _ONE_DEPLOYMENT.values(
-    {name: bindparam(name) for name in ("cursor_number", "cursor_hash", "cursor_parent_hash", "cursor_timestamp")}
-)
 _SEARCHED = _ONE_DEPLOYMENT.where(func.coalesce(t.deployment.c.searched, -1) < bindparam("upto")).values(
     searched=bindparam("upto")
 )
 _OF_CHAIN: BindParameter[int] = bindparam("chain")
+_WROTE = update(t.chain).where(t.chain.c.id == _OF_CHAIN).values(writes=func.coalesce(t.chain.c.writes, 0) + 1)
+_SPENT = update(t.chain).where(t.chain.c.id == _OF_CHAIN)
 _CHAIN = select(t.chain).where(t.chain.c.name == bindparam("name"))
-_DEPLOYMENTS = select(t.deployment.c.key, t.deployment.c.id).where(t.deployment.c.chain_id == _OF_CHAIN)
+_DEPLOYMENTS = select(t.deployment).where(t.deployment.c.chain_id == _OF_CHAIN)
+_TIP = select(func.max(t.point.c.number)).where(t.point.c.chain_id == _OF_CHAIN)
 _HEADS = select(t.head.c.number).where(t.head.c.chain_id == _OF_CHAIN)
 _OLDEST_HEAD = _HEADS.order_by(t.head.c.number.desc()).offset(HEADS_KEPT - 1).limit(1).scalar_subquery()
 _FORGET_HEADS = delete(t.head).where(t.head.c.chain_id == _OF_CHAIN, t.head.c.number < _OLDEST_HEAD)
@@ -53,6 +58,7 @@ def register(connection: Connection, deployments: Sequence[DeploymentRow]) -> No
             "first_block": row.first_block,
         }
         _forget_if_changed(connection, row)
+        connection.execute(_WROTE, {"chain": chain_id})
         new = insert(connection, t.deployment).values(key=row.key, **described)
         connection.execute(new.on_conflict_do_update(index_elements=["key"], set_=described))
 
@@ -78,37 +84,48 @@ def chain_row(connection: Connection, name: str) -> Row[Any]:
 def write(connection: Connection, commit: Commit, memory: Memory) -> None:
     """See `Commit`. Raises UnknownName for a deployment that is not registered, FinalityBroken for a reorg too deep."""
     chain = chain_row(connection, commit.chain)
-    deployments = _deployments(connection, commit, chain.id)
+    deployments = _deployments(_recent(connection, chain, memory), commit)
     if commit.supersede_above is not None:
         _supersede(connection, chain, commit.supersede_above)
+        del memory.recent[chain.id]
+    recent = _recent(connection, chain, memory)
     finalized = _later(block_of(chain, "final_"), commit.finalized)
     final_number = -1 if finalized is None else finalized.number
-    for snapshot in sorted(commit.snapshots, key=lambda s: (s.deployment, s.at.number)):
-        final_to = snapshot.at.number if commit.final else final_number
-        series = Series(connection, memory, deployments[snapshot.deployment], chain.id, final_to)
-        series.put(snapshot, replace=commit.replace)
+    writer = PointWriter(connection, memory, chain.id, recent)
+    for at, group in by_block(commit.snapshots):
+        some = {deployments[key]: snapshot for key, snapshot in group.items()}
+        writer.put(at, some, is_final=commit.final or at.number <= final_number, replace=commit.replace)
     _write_flows(connection, memory, deployments, chain, commit)
     _write_heads(connection, chain.id, commit)
     for key, found in commit.found.items():
         _write_found(connection, deployments[key], found)
-    if commit.searched:
-        connection.execute(_SEARCHED, [{"row": deployments[key], "upto": n} for key, n in commit.searched.items()])
-    if commit.cursors:
-        cursors = [{"row": deployments[key], **block_columns(at, "cursor_")} for key, at in commit.cursors.items()]
-        connection.execute(_CURSORS, cursors)
+        recent.searched.pop(deployments[key], None)
+    _write_searched(connection, {deployments[key]: n for key, n in commit.searched.items()}, recent)
     _finalize(connection, chain, finalized)
-    _keep_books(connection, chain, commit)
+    recent.writes += 1
+    _keep_books(connection, chain, commit, recent.writes)
 
 
-def _deployments(connection: Connection, commit: Commit, chain_id: int) -> dict[str, int]:
-    named = {*commit.flows, *commit.covered, *commit.uncovered, *commit.found, *commit.searched, *commit.cursors}
+def _recent(connection: Connection, chain: Row[Any], memory: Memory) -> Recent:
+    """What is remembered of a chain, or asked for anew where somebody else wrote since."""
+    known = memory.recent.get(chain.id)
+    if known is None or known.writes != (chain.writes or 0):
+        of_chain = {"chain": chain.id}
+        rows = connection.execute(_DEPLOYMENTS, of_chain).all()
+        tip = connection.execute(_TIP, of_chain).scalar()
+        searched = {row.id: row.searched for row in rows if row.searched is not None}
+        known = Recent(chain.writes or 0, {row.key: row.id for row in rows}, searched, -1 if tip is None else tip)
+        memory.recent[chain.id] = known
+    return known
+
+
+def _deployments(recent: Recent, commit: Commit) -> dict[str, int]:
+    named = {*commit.flows, *commit.covered, *commit.uncovered, *commit.found, *commit.searched}
     named.update(commit.folded.covering if commit.folded else ())
     named |= {s.deployment for s in commit.snapshots}
-    rows = connection.execute(_DEPLOYMENTS, {"chain": chain_id}).all() if named else []
-    known = {key: row_id for key, row_id in rows}
-    if missing := named - known.keys():
+    if missing := named - recent.deployments.keys():
         raise UnknownName("a deployment is not registered on this chain", deployment=min(missing), chain=commit.chain)
-    return known
+    return recent.deployments
 
 
 def _later(a: BlockRef | None, b: BlockRef | None) -> BlockRef | None:
@@ -122,18 +139,19 @@ def _supersede(connection: Connection, chain: Row[Any], ancestor: BlockRef) -> N
     if chain.final_number is not None and ancestor.number < chain.final_number:
         raise FinalityBroken(ancestor=ancestor, finalized=chain.final_number, chain=chain.name)
     ours = select(t.deployment.c.id).where(t.deployment.c.chain_id == chain.id)
-    above = (t.snapshot.c.deployment_id.in_(ours), CANONICAL, t.snapshot.c.number > ancestor.number)
-    ids = select(t.snapshot.c.id).where(*above)
+    s, p = t.snapshot.c, t.point.c
+    above = (s.deployment_id.in_(ours), s.live, s.number > ancestor.number)
+    ids = select(s.id).where(*above)
     for table in (t.holding, t.quoted):
         connection.execute(update(table).where(table.c.snapshot_id.in_(ids)).values(live=False))
-    connection.execute(update(t.snapshot).where(*above).values(state=State.SUPERSEDED.value))
+    connection.execute(update(t.snapshot).where(*above).values(live=False))
+    undone = update(t.point).where(p.chain_id == chain.id, p.number > ancestor.number, CANONICAL)
+    connection.execute(undone.values(state=State.SUPERSEDED.value))
     connection.execute(delete(t.found).where(t.found.c.deployment_id.in_(ours), t.found.c.block > ancestor.number))
     supersede(connection, chain.id, ancestor)
-    d = t.deployment
-    of_chain = update(d).where(d.c.chain_id == chain.id)
-    connection.execute(of_chain.where(d.c.searched > ancestor.number).values(searched=ancestor.number))
-    back = of_chain.where(d.c.cursor_number > ancestor.number)
-    connection.execute(back.values(block_columns(ancestor, "cursor_")))
+    d = t.deployment.c
+    beyond = (d.chain_id == chain.id, d.searched > ancestor.number)
+    connection.execute(update(t.deployment).where(*beyond).values(searched=ancestor.number))
 
 
 def _write_flows(
@@ -173,7 +191,8 @@ def _write_heads(connection: Connection, chain_id: int, commit: Commit) -> None:
         return
     new = upsert(connection, t.head, ("chain_id", "number"), ("hash", "parent_hash", "timestamp"))
     connection.execute(new, [{"chain_id": chain_id, **block_columns(at)} for at in heads])
-    connection.execute(_FORGET_HEADS, {"chain": chain_id})
+    if len(heads) > FORGET_EVERY or any(at.number % FORGET_EVERY == 0 for at in heads):
+        connection.execute(_FORGET_HEADS, {"chain": chain_id})
 
 
 def _write_found(connection: Connection, deployment_id: int, found: Sequence[Found]) -> None:
@@ -188,20 +207,27 @@ def _write_found(connection: Connection, deployment_id: int, found: Sequence[Fou
     connection.execute(earliest, [{"deployment_id": deployment_id, **found_columns(item)} for item in found])
 
 
+def _write_searched(connection: Connection, searched: Mapping[int, int], recent: Recent) -> None:
+    """What is noted is never more than what was searched; it is less by so many blocks at most."""
+    due = {row: n for row, n in searched.items() if n >= recent.searched.get(row, -SEARCHED_EVERY) + SEARCHED_EVERY}
+    if due:
+        connection.execute(_SEARCHED, [{"row": row, "upto": n} for row, n in due.items()])
+        recent.searched.update(due)
+
+
 def _finalize(connection: Connection, chain: Row[Any], finalized: BlockRef | None) -> None:
     """Move finality, and with it the states of the blocks it passed."""
     if finalized is None or finalized.number == chain.final_number:
         return
     connection.execute(update(t.chain).where(t.chain.c.id == chain.id).values(block_columns(finalized, "final_")))
-    s = t.snapshot.c
-    ours = select(t.deployment.c.id).where(t.deployment.c.chain_id == chain.id)
-    passed = (s.deployment_id.in_(ours), CANONICAL, s.number > _number(chain), s.number <= finalized.number)
-    connection.execute(update(t.snapshot).where(*passed).values(state=State.FINAL.value))
+    p = t.point.c
+    passed = (p.chain_id == chain.id, CANONICAL, p.number > _number(chain), p.number <= finalized.number)
+    connection.execute(update(t.point).where(*passed).values(state=State.FINAL.value))
 
 
-def _keep_books(connection: Connection, chain: Row[Any], commit: Commit) -> None:
-    """What was spent, and what audits found."""
-    values: dict[str, Any] = {"requests": commit.requests, "calls": commit.calls}
+def _keep_books(connection: Connection, chain: Row[Any], commit: Commit, writes: int) -> None:
+    """What was spent, what audits found, and that somebody wrote."""
+    values: dict[str, Any] = {"requests": commit.requests, "calls": commit.calls, "writes": writes}
     values = {name: value for name, value in values.items() if value is not None}
     counted = {"traffic": commit.traffic, "ways": commit.ways}
     values |= {name: json.dumps(counts, sort_keys=True) for name, counts in counted.items() if counts is not None}
@@ -211,8 +237,7 @@ def _keep_books(connection: Connection, chain: Row[Any], commit: Commit) -> None
         values["audited"] = (chain.audited or 0) + commit.audited
     if commit.replace:
         values["corrected"] = (chain.corrected or 0) + len(commit.snapshots)
-    if values:
-        connection.execute(update(t.chain).where(t.chain.c.id == chain.id).values(values))
+    connection.execute(_SPENT, {"chain": chain.id, **values})
 
 
 def _number(chain: Row[Any]) -> int:

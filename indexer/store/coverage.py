@@ -6,8 +6,7 @@ moved writes nothing of it. Plain functions on the connection of somebody's tran
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, select, update
@@ -16,6 +15,7 @@ from indexer.model import BlockRef
 from indexer.store import flow_tables as f
 from indexer.store import tables as t
 from indexer.store.engine import insert, upsert
+from indexer.store.runs import ids_in, runs_text
 
 NOBODY = "[]"
 
@@ -132,22 +132,6 @@ def complete(connection: Connection, deployment: int, from_block: int, to_block:
             if span.first <= upto + 1:
                 reached[place_id] = max(upto, span.last)
     return [place_id for place_id, upto in reached.items() if upto >= to_block]
-
-
-def ids_in(text: str) -> Iterator[int]:
-    """[[1,3],[7,7]] -> 1, 2, 3, 7."""
-    return (one for start, end in json.loads(text) for one in range(start, end + 1))
-
-
-def runs_text(ids: Iterable[int]) -> str:
-    """1, 2, 3, 7 -> [[1,3],[7,7]]."""
-    runs: list[list[int]] = []
-    for one in sorted(ids):
-        if runs and runs[-1][1] == one - 1:
-            runs[-1][1] = one
-        else:
-            runs.append([one, one])
-    return json.dumps(runs, separators=(",", ":"))
 
 
 def _of(chain_id: int) -> Select[tuple[int]]:

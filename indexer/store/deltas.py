@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from indexer.model import Address, Line, Quote, Token
+from indexer.model import Address, Bucket, Line, Quote, Snapshot, Token, Total
 from indexer.store.rows import Content
 from indexer.valuation.value import NoRate, Rate
 
@@ -24,18 +24,25 @@ _ENTRIES_KEPT = 100_000
 _QUOTES_KEPT = 100_000
 
 
+Said = tuple[str, str, str, str]
+"""Of a snapshot as a whole: status, reason, methodology, adapter."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that a deployment's canonical snapshot says: contents by position id, quote ids by token id."""
+    """All that a snapshot says: contents by position id, quote ids by token id, totals, and what it says as a whole."""
 
     holdings: Mapping[int, Content]
     quotes: Mapping[int, int]
+    totals: Mapping[Bucket, Total] = field(default_factory=dict)
+    said: Said | tuple[()] = ()
 
     def __len__(self) -> int:
         return len(self.holdings) + len(self.quotes)
 
 
 NOTHING = State({}, {})
+"""Before the first snapshot: none says the same."""
 
 
 def difference(before: Mapping[int, V], after: Mapping[int, V]) -> dict[int, V | None]:
@@ -52,6 +59,15 @@ def apply(state: dict[int, V], changes: Mapping[int, V | None]) -> None:
             state.pop(key, None)
         else:
             state[key] = value
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A live snapshot's row, and the block from which on it holds. `said`: status, reason, methodology, adapter."""
+
+    id: int
+    number: int
+    said: Said
 
 
 @dataclass(slots=True)
@@ -82,17 +98,66 @@ class Interned:
     holdings: Mapping[int, Content]
 
 
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """A deployment's last live snapshot, if it has one, and what was handed in last to say the same."""
+
+    spot: Spot | None
+    snapshot: Snapshot | None
+
+
+@dataclass(slots=True)
+class Recent:
+    """What is true of a chain as long as its count of `writes` is this one.
+
+    `searched`: what is stored of it. `tip`: the highest number of a point, on whatever fork.
+    """
+
+    writes: int
+    deployments: dict[str, int]
+    searched: dict[int, int]
+    tip: int
+    tails: dict[int, Tail] = field(default_factory=dict)
+
+    def said_last(self, deployment_id: int, snapshot: Snapshot) -> bool:
+        """Whether the deployment's last point says the same, in the very same objects. No need to look any closer."""
+        tail = self.tails.get(deployment_id)
+        return tail is not None and tail.snapshot is not None and _is_still(tail.snapshot, snapshot)
+
+    def learn(self, deployment_id: int, tail: Tail | None) -> None:
+        """What is last from now on; None where that is not known any more."""
+        if tail is None:
+            self.tails.pop(deployment_id, None)
+        else:
+            self.tails[deployment_id] = tail
+
+
+def _is_still(old: Snapshot, new: Snapshot) -> bool:
+    return (
+        new.lines is old.lines
+        and new.quotes is old.quotes
+        and new.tokens is old.tokens
+        and new.totals is old.totals
+        and (new.status, new.reason, new.methodology, new.adapter)
+        == (old.status, old.reason, old.methodology, old.adapter)
+    )
+
+
 class Memory:
     """What a writer knows of the database without asking again. Thrown away when a transaction fails.
 
     Ids and the states of snapshots are immutable in the database, so what is remembered holds as long as the id of the
-    snapshot is found canonical in the transaction that uses it: other processes may write too.
+    snapshot is found live in the transaction that uses it: other processes may write too. What is `recent` holds only
+    if none did.
     """
 
     def __init__(self) -> None:
         self.positions: dict[int, Ids] = {}
         self.tokens: dict[int, Ids] = {}
         self.places: dict[int, Ids] = {}
+        self.rosters: dict[frozenset[int], int] = {}
+        self.members: dict[int, frozenset[int]] = {}
+        self.recent: dict[int, Recent] = {}
         self.covered: dict[int, tuple[Set[object], str]] = {}
         self.interned: dict[int, Interned] = {}
         self._quotes: dict[Quote, int] = {}

@@ -1,7 +1,8 @@
 """A hash of what a series says: the same for two stores exactly if they say the same, however they were filled.
 
-What changed from snapshot to snapshot depends on the series alone (see `deltas`), so hashing the changes by their
-natural names hashes the series. Ids, states and superseded rows are not in it. Never writes.
+What changed from point to point depends on the series alone (see `deltas`), so hashing the changes by their natural
+names hashes the series; at a point where nothing is new there are none. Ids, states and superseded rows are not in it.
+Never writes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -34,8 +36,8 @@ def digest(connection: Connection, key: str, from_block: int, to_block: int | No
 
 def _whole(connection: Connection, deployment: int, visit: Visit) -> Visit:
     """The first of a range, with all that it says instead of what changed."""
-    state = state_at(connection, deployment, visit.row.number)
-    return Visit(visit.row, visit.totals, state.holdings, state.quotes)
+    state = state_at(connection, deployment, visit.at.number)
+    return replace(visit, holdings=state.holdings, quotes=state.quotes)
 
 
 class _Names:
@@ -75,9 +77,9 @@ def _text(content: Content | None) -> list[str]:
 
 
 def _said(visit: Visit, names: _Names) -> list[Any]:
-    row = visit.row
+    at, row = visit.at, visit.row
     return [
-        *(row.number, row.hash, row.parent_hash, row.timestamp),
+        *(at.number, at.hash, at.parent_hash, at.timestamp),
         *(row.status, row.reason, row.methodology, row.adapter),
         sorted(_total_said(bucket, total) for bucket, total in visit.totals.items()),
         names.holdings(visit.holdings),

@@ -39,6 +39,10 @@ class Engine(ABC):
         """Run `work` in the only write transaction; commit, or roll back if it raises."""
 
     @abstractmethod
+    async def reshape(self, work: Callable[[Connection], T]) -> T:
+        """As `write`, for a migration: references are checked at its end, so that tables may be made anew."""
+
+    @abstractmethod
     async def is_empty(self) -> bool:
         """Whether nothing was ever written here."""
 

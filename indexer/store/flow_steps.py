@@ -14,7 +14,8 @@ from sqlalchemy import Connection, select
 from indexer.store import flow_tables as f
 from indexer.store import flows
 from indexer.store.base import Place
-from indexer.store.coverage import ids_in, spans
+from indexer.store.coverage import spans
+from indexer.store.runs import ids_in
 from indexer.store.snapshots import deployment_id
 from indexer.valuation.attribution import NO_MOVES, Ledger, Moves
 

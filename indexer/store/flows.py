@@ -17,10 +17,11 @@ from indexer.store import coverage
 from indexer.store import flow_tables as f
 from indexer.store import tables as t
 from indexer.store.base import Covered, Flows, Place
-from indexer.store.coverage import Coverage, Span, runs_text
+from indexer.store.coverage import Coverage, Span
 from indexer.store.deltas import Ids, Memory
 from indexer.store.engine import insert, returning_id, upsert
 from indexer.store.rows import block_columns, block_of
+from indexer.store.runs import runs_text
 from indexer.store.snapshots import deployment_id
 
 _B = f.flow_block.c

@@ -12,11 +12,12 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Row, Table, select
 
+from indexer.errors import clean
 from indexer.model import Address, Line, Quote, Snapshot, Token
 from indexer.store import tables as t
-from indexer.store.deltas import Ids, Interned, Memory, State, Tokens
+from indexer.store.deltas import Ids, Interned, Memory, Said, State, Tokens
 from indexer.store.engine import insert
-from indexer.store.rows import Columns, Content, content_of, quote_columns, tidy_token, token_columns
+from indexer.store.rows import REASON_BYTES, Columns, Content, content_of, quote_columns, tidy_token, token_columns
 from indexer.store.snapshots import token_of
 from indexer.valuation.value import NoRate, Rate, rate
 
@@ -38,7 +39,12 @@ def intern(connection: Connection, memory: Memory, deployment_id: int, chain_id:
         now = Interned(tokens, rates, snapshot.lines, ids, dict(zip(ids, positions.values(), strict=True)))
     memory.interned[deployment_id] = now
     quote_ids = _quote_ids(connection, memory, snapshot.quotes.values())
-    return State(now.holdings, {tokens.ids[address]: quote_ids[quote] for address, quote in snapshot.quotes.items()})
+    quoted = {tokens.ids[address]: quote_ids[quote] for address, quote in snapshot.quotes.items()}
+    return State(now.holdings, quoted, dict(snapshot.totals), _said(snapshot))
+
+
+def _said(snapshot: Snapshot) -> Said:
+    return snapshot.status.value, clean(snapshot.reason, REASON_BYTES), snapshot.methodology, snapshot.adapter
 
 
 def _tokens(

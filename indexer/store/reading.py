@@ -1,4 +1,4 @@
-"""Queries of what is known beside snapshots: deployments, chains, heads, cursors, discoveries, tokens.
+"""Queries of what is known beside snapshots: deployments, chains, heads, discoveries, tokens.
 
 Plain functions on a connection, inside somebody's transaction. Never writes.
 """
@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from indexer.model import Address, BlockRef, Found, Hash, Quote, Status, Token
+from indexer.model import Address, BlockRef, Found, Quote, Token
 from indexer.store import tables as t
 from indexer.store.base import ChainState, DeploymentRow
 from indexer.store.rows import block_of, found_of, quote_of
-from indexer.store.snapshots import deployment_id, in_range, token_of
+from indexer.store.snapshots import token_of
 
 
 def deployments(connection: Connection) -> list[DeploymentRow]:
@@ -52,12 +52,6 @@ def heads(connection: Connection, name: str, limit: int) -> list[BlockRef]:
     return [at for at in reversed(blocks) if at is not None]
 
 
-def cursor(connection: Connection, key: str) -> BlockRef | None:
-    """See `Store.cursor`."""
-    row = _deployment(connection, key)
-    return None if row is None else block_of(row, "cursor_")
-
-
 def found(connection: Connection, key: str) -> tuple[list[Found], int | None]:
     """See `Store.found`."""
     row = _deployment(connection, key)
@@ -73,24 +67,15 @@ def tokens(connection: Connection, chain: str) -> dict[Address, Token]:
     return {Address(row.address): token_of(row) for row in connection.execute(query)}
 
 
-def present(connection: Connection, key: str, from_block: int, to_block: int) -> dict[int, tuple[Hash, Status]]:
-    """See `Store.present`."""
-    deployment = deployment_id(connection, key)
-    if deployment is None:
-        return {}
-    s = t.snapshot.c
-    rows = connection.execute(in_range(deployment, from_block, to_block, s.number, s.hash, s.status))
-    return {row.number: (Hash(row.hash), Status(row.status)) for row in rows}
-
-
 def last_priced(connection: Connection, chain: str, token: Address, before: int) -> tuple[Quote, BlockRef] | None:
     """See `Store.last_priced`. Deployments share a token's quote at a block, so that any of them will do."""
-    s, d = t.snapshot.c, t.deployment.c
-    columns: list[Any] = [*t.quote.c, s.number, s.hash, s.parent_hash, s.timestamp]
+    s, d, p = t.snapshot.c, t.deployment.c, t.point.c
+    columns: list[Any] = [*t.quote.c, p.number, p.hash, p.parent_hash, p.timestamp]
     query = (
         select(*columns)
         .select_from(t.quoted.join(t.quote, t.quote.c.id == t.quoted.c.quote_id))
         .join(t.snapshot, s.id == t.quoted.c.snapshot_id)
+        .join(t.point, p.id == s.point_id)
         .join(t.deployment, d.id == t.quoted.c.deployment_id)
         .join(t.chain, t.chain.c.id == d.chain_id)
         .join(t.token, t.token.c.id == t.quoted.c.token_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -16,7 +17,7 @@ from sqlalchemy import Connection, Row
 from indexer.model import Address, Bucket, Holding, Line, Quote, Snapshot, Status
 from indexer.store import tables as t
 from indexer.store.deltas import apply
-from indexer.store.rows import Content, block_of, line_of, quote_of
+from indexer.store.rows import Content, line_of, quote_of
 from indexer.store.snapshots import deployment_id, rows_by_id, state_at
 from indexer.store.walk import Position, Visit, positions, walk
 
@@ -31,13 +32,16 @@ def replay(connection: Connection, key: str, from_block: int, to_block: int | No
     scene = _Scene(connection, positions(connection, deployment))
     visits = walk(connection, deployment, from_block, to_block)
     if first := next(visits, None):
-        opening = state_at(connection, deployment, first.row.number)
+        opening = state_at(connection, deployment, first.at.number)
         scene.learn([opening.quotes])
-        yield scene.after(key, first, opening.holdings, opening.quotes)
+        last = scene.after(key, first, opening.holdings, opening.quotes)
+        yield last
     while some := list(islice(visits, _AT_ONCE)):
         scene.learn([visit.quotes for visit in some])
         for visit in some:
-            yield scene.after(key, visit, visit.holdings, visit.quotes)
+            still = None if visit.is_new else replace(last, at=visit.at)
+            last = still or scene.after(key, visit, visit.holdings, visit.quotes)
+            yield last
 
 
 class _Scene:
@@ -85,14 +89,13 @@ class _Scene:
             self._quotes[token_id] = quote_of(token.address, self._rows[quote_id])
 
     def _snapshot(self, key: str, visit: Visit) -> Snapshot:
-        row, at = visit.row, block_of(visit.row)
-        assert at is not None
+        row = visit.row
         shown = [row_id for row_id in self._order if row_id in self._lines]
         held = {self._positions[row_id].token_id: self._positions[row_id].token for row_id in shown}
         quoted = {token.address: self._quotes[i] for i, token in held.items() if i in self._quotes}
         return Snapshot(
             deployment=key,
-            at=at,
+            at=visit.at,
             lines=tuple([self._lines[row_id] for row_id in shown]),
             quotes=quoted,
             tokens={token.address: token for token in held.values()},

@@ -1,12 +1,12 @@
-"""Queries of what is canonical: neighbours of a block, states, points, whole snapshots.
+"""Queries of what is canonical: the snapshots that hold at a block, their states, whole snapshots.
 
 Plain functions on a connection, inside somebody's transaction. Never writes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -19,36 +19,22 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
-    literal_column,
     select,
 )
 
-from indexer.model import Address, BlockRef, Bucket, Hash, Holding, Line, Quote, Snapshot, State, Status, Token, Total
+from indexer.model import Address, Bucket, Holding, Line, Quote, Snapshot, Status, Token, Total
 from indexer.store import deltas
 from indexer.store import tables as t
-from indexer.store.base import Point
-from indexer.store.rows import Content, block_of, line_of, quote_of, total_of
-from indexer.valuation.rollup import Level
-
-CANONICAL: ColumnElement[bool] = t.snapshot.c.state != literal_column("'superseded'")
-"""Spelled out, not bound: so the partial index of canonical snapshots serves it."""
+from indexer.store.deltas import Spot
+from indexer.store.points import block_at, last_point
+from indexer.store.rows import Content, line_of, quote_of, total_of
 
 _IN_ONE_QUERY = 500
-_GAP, _HELD, _NOT_APPLICABLE = Status.GAP.value, Status.HELD.value, Status.NOT_APPLICABLE.value
 
+_S = t.snapshot.c
 _DEPLOYMENT: BindParameter[int] = bindparam("deployment")
 _NUMBER: BindParameter[int] = bindparam("number")
 """Queries that every block makes are built once, at the end of this module: building takes longer than running."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """Where a canonical snapshot stands in its series."""
-
-    id: int
-    number: int
-    hash: Hash
-    status: Status
 
 
 def deployment_id(connection: Connection, key: str) -> int | None:
@@ -56,22 +42,25 @@ def deployment_id(connection: Connection, key: str) -> int | None:
     return connection.execute(select(t.deployment.c.id).where(t.deployment.c.key == key)).scalar()
 
 
-def neighbours(connection: Connection, deployment: int, number: int) -> tuple[Spot | None, Spot | None, Spot | None]:
-    """The canonical snapshots before, at, and after a block."""
-    place = {"deployment": deployment, "number": number}
-    upto = _spots(connection, _UPTO, place)
-    after = _spots(connection, _AFTER, place)
-    at = upto.pop(0) if upto and upto[0].number == number else None
-    return (upto[0] if upto else None), at, (after[0] if after else None)
+def spots(connection: Connection, deployments: Iterable[int], number: int) -> dict[int, Spot]:
+    """The snapshot that holds at a block, of each deployment that has one."""
+    asked = {"deployments": list(deployments), "number": number}
+    return {row.deployment_id: _spot(row) for row in connection.execute(_SPOTS, asked)}
 
 
-def _spots(connection: Connection, query: Select[Any], place: Mapping[str, int]) -> list[Spot]:
-    rows = connection.execute(query, place)
-    return [Spot(row.id, row.number, Hash(row.hash), Status(row.status)) for row in rows]
+def _spot(row: Row[Any]) -> Spot:
+    return Spot(row.id, row.number, (row.status, row.reason, row.methodology, row.adapter))
+
+
+def state_of(connection: Connection, deployment: int, spot: Spot) -> deltas.State:
+    """All that a snapshot says."""
+    state = state_at(connection, deployment, spot.number)
+    totals = totals_of(connection, select(t.total).where(t.total.c.snapshot_id == spot.id))
+    return replace(state, totals=totals.get(spot.id, {}), said=spot.said)
 
 
 def state_at(connection: Connection, deployment: int, number: int) -> deltas.State:
-    """What the last canonical snapshot at or before a block says."""
+    """Holdings and quotes as they stand at a block."""
     place = {"deployment": deployment, "number": number}
     holdings: dict[int, Content] = {row[0]: tuple(row[1:]) for row in connection.execute(_HOLDINGS, place)}
     return deltas.State(holdings, {row[0]: row[1] for row in connection.execute(_QUOTED, place)})
@@ -112,67 +101,21 @@ def latest_quoted(*columns: ColumnElement[Any]) -> Select[Any]:
     )
 
 
-def in_range(deployment: int, from_block: int, to_block: int | None, *columns: Any) -> Select[Any]:
-    """Canonical snapshots of a range of blocks, oldest first."""
-    s = t.snapshot.c
-    query = select(*columns).where(s.deployment_id == deployment, CANONICAL, s.number >= from_block)
-    return (query if to_block is None else query.where(s.number <= to_block)).order_by(s.number)
+def in_range(deployment: int, from_block: int, to_block: int | None) -> Select[Any]:
+    """Live snapshots that begin in a range of blocks."""
+    query = select(t.snapshot).where(_S.deployment_id == deployment, _S.live, _S.number >= from_block)
+    return query if to_block is None else query.where(_S.number <= to_block)
 
 
-def points(connection: Connection, key: str, from_block: int, to_block: int | None) -> list[Point]:
-    """See `Store.series`."""
-    deployment = deployment_id(connection, key)
-    if deployment is None:
-        return []
-    rows = connection.execute(in_range(deployment, from_block, to_block, t.snapshot)).all()
-    ids = in_range(deployment, from_block, to_block, t.snapshot.c.id).order_by(None)
-    totals = totals_of(connection, select(t.total).where(t.total.c.snapshot_id.in_(ids)))
-    return [_point(key, row, totals.get(row.id, {})) for row in rows]
-
-
-def _point(key: str, row: Row[Any], totals: dict[Bucket, Total]) -> Point:
-    at = block_of(row)
-    assert at is not None
-    return Point(key, at, State(row.state), Status(row.status), row.reason, totals)
-
-
-def last_read(connection: Connection, key: str, block: int | None, time: int | None, is_whole: bool) -> BlockRef | None:
-    """See `Store.last_read`."""
-    deployment = deployment_id(connection, key)
-    if deployment is None:
-        return None
-    s = t.snapshot.c
-    unwanted = [_GAP, _HELD] if is_whole else [_GAP]
-    query = in_range(deployment, 0, block, t.snapshot).where(s.status.not_in(unwanted))
-    query = query if time is None else query.where(s.timestamp <= time)
-    row = connection.execute(query.order_by(None).order_by(s.number.desc()).limit(1)).first()
-    return None if row is None else block_of(row)
-
-
-def levels(connection: Connection, key: str, from_time: int, to_time: int | None, bucket: Bucket) -> list[Level]:
-    """See `Store.levels`. Block times never fall, so the last before a time is the one with the highest number."""
-    deployment = deployment_id(connection, key)
-    if deployment is None:
-        return []
-    s, worth = t.snapshot.c, t.total.c
-    here = (s.deployment_id == deployment, CANONICAL)
-    before = select(func.max(s.number)).where(*here, s.timestamp < from_time).scalar_subquery()
-    of_bucket = and_(worth.snapshot_id == s.id, worth.bucket == bucket.value)
-    query = (
-        select(s.timestamp, s.status, worth.usd, worth.low, worth.high, worth.lines, worth.left_out)
-        .select_from(t.snapshot.outerjoin(t.total, of_bucket))
-        .where(*here, s.number >= func.coalesce(before, 0))
-        .order_by(s.number)
+def holding_in(deployment: int, from_block: int, to_block: int | None) -> Select[Any]:
+    """Live snapshots that hold somewhere in a range of blocks: those in it, and the last one before."""
+    earlier = t.snapshot.alias("earlier").c
+    opening = (
+        select(func.max(earlier.number))
+        .where(earlier.deployment_id == deployment, earlier.live, earlier.number <= from_block)
+        .scalar_subquery()
     )
-    rows = connection.execute(query if to_time is None else query.where(s.timestamp <= to_time))
-    return [_level(tuple(row)) for row in rows]
-
-
-def _level(columns: tuple[Any, ...]) -> Level:
-    timestamp, status, usd, low, high, lines, left_out = columns
-    if status == _GAP or (left_out and not lines and status != _NOT_APPLICABLE):
-        return Level(timestamp, None)
-    return Level(timestamp, usd or 0, low or 0, high or 0, status == _HELD)
+    return in_range(deployment, 0, to_block).where(_S.number >= func.coalesce(opening, 0))
 
 
 def totals_of(connection: Connection, query: Select[Any]) -> dict[int, dict[Bucket, Total]]:
@@ -188,27 +131,24 @@ def snapshot(connection: Connection, key: str, at_or_before: int | None) -> Snap
     deployment = deployment_id(connection, key)
     if deployment is None:
         return None
-    newest = in_range(deployment, 0, at_or_before, t.snapshot).order_by(None).order_by(t.snapshot.c.number.desc())
-    row = connection.execute(newest.limit(1)).first()
-    return None if row is None else _whole(connection, key, row)
-
-
-def _whole(connection: Connection, key: str, row: Row[Any]) -> Snapshot:
-    at = block_of(row)
-    assert at is not None
-    quotes = _quotes(connection, row.deployment_id, row.number)
-    tokens, lines = _lines(connection, row.deployment_id, row.number, quotes)
+    point = last_point(connection, deployment, at_or_before)
+    if point is None:
+        return None
+    quotes = _quotes(connection, deployment, point.number)
+    tokens, lines = _lines(connection, deployment, point.number, quotes)
+    spot = spots(connection, [deployment], point.number)[deployment]
+    status, reason, methodology, adapter = spot.said
     return Snapshot(
         deployment=key,
-        at=at,
+        at=block_at(point),
         lines=lines,
         quotes=quotes,
         tokens=tokens,
-        totals=totals_of(connection, select(t.total).where(t.total.c.snapshot_id == row.id)).get(row.id, {}),
-        status=Status(row.status),
-        reason=row.reason,
-        methodology=row.methodology,
-        adapter=row.adapter,
+        totals=totals_of(connection, select(t.total).where(t.total.c.snapshot_id == spot.id)).get(spot.id, {}),
+        status=Status(status),
+        reason=reason,
+        methodology=methodology,
+        adapter=adapter,
     )
 
 
@@ -256,10 +196,18 @@ def rows_by_id(connection: Connection, table: Table, ids: Iterable[int]) -> list
     return rows
 
 
-_S, _H, _T, _P = t.snapshot.c, t.holding.c, t.token.c, t.position.c
-_SPOTS = select(_S.id, _S.number, _S.hash, _S.status).where(_S.deployment_id == _DEPLOYMENT, CANONICAL)
-_UPTO = _SPOTS.where(_S.number <= _NUMBER).order_by(_S.number.desc()).limit(2)
-_AFTER = _SPOTS.where(_S.number > _NUMBER).order_by(_S.number).limit(1)
+_H, _T, _P = t.holding.c, t.token.c, t.position.c
+_EARLIER = t.snapshot.alias("earlier").c
+_OPENING = (
+    select(func.max(_EARLIER.number))
+    .where(_EARLIER.deployment_id == t.deployment.c.id, _EARLIER.live, _EARLIER.number <= _NUMBER)
+    .scalar_subquery()
+)
+_SPOTS = (
+    select(t.snapshot)
+    .select_from(t.deployment.join(t.snapshot, and_(_S.deployment_id == t.deployment.c.id, _S.live)))
+    .where(t.deployment.c.id.in_(bindparam("deployments", expanding=True)), _S.number == _OPENING)
+)
 _HOLDINGS = latest_holdings(_H.position_id, _H.amount, _H.status, _H.reason, _H.receipt, _H.verdict)
 _QUOTED = latest_quoted(t.quoted.c.token_id, t.quoted.c.quote_id)
 _QUOTES = latest_quoted(_T.address, *t.quote.c)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from indexer.model import Address, BlockRef, Bucket, Found, Hash, Quote, Snapshot, Status, Token
 from indexer.store import commit as writing
-from indexer.store import flows, migrate, reading, snapshots
+from indexer.store import flows, migrate, reading, snapshots, timeline
 from indexer.store.audit import audit
 from indexer.store.base import ChainState, Commit, DeploymentRow, Flows, Point, Store
 from indexer.store.deltas import Memory
@@ -41,7 +41,7 @@ class SqlStore(Store):
         await self._engine.open()
         try:
             if await self._engine.is_empty() or await self._engine.read(migrate.revision) != migrate.HEAD:
-                await self._engine.write(migrate.migrate)
+                await self._engine.reshape(migrate.migrate)
         except BaseException:
             await self._engine.close()
             raise
@@ -74,9 +74,6 @@ class SqlStore(Store):
     async def heads(self, chain: str, limit: int = 512) -> list[BlockRef]:
         return await self._engine.read(partial(reading.heads, name=chain, limit=limit))
 
-    async def cursor(self, deployment: str) -> BlockRef | None:
-        return await self._engine.read(partial(reading.cursor, key=deployment))
-
     async def found(self, deployment: str) -> tuple[list[Found], int | None]:
         return await self._engine.read(partial(reading.found, key=deployment))
 
@@ -85,12 +82,12 @@ class SqlStore(Store):
 
     async def present(self, deployment: str, from_block: int, to_block: int) -> dict[int, tuple[Hash, Status]]:
         return await self._engine.read(
-            partial(reading.present, key=deployment, from_block=from_block, to_block=to_block)
+            partial(timeline.present, key=deployment, from_block=from_block, to_block=to_block)
         )
 
     async def series(self, deployment: str, from_block: int = 0, to_block: int | None = None) -> list[Point]:
         return await self._engine.read(
-            partial(snapshots.points, key=deployment, from_block=from_block, to_block=to_block)
+            partial(timeline.points, key=deployment, from_block=from_block, to_block=to_block)
         )
 
     async def snapshot(self, deployment: str, at_or_before: int | None = None) -> Snapshot | None:
@@ -99,7 +96,7 @@ class SqlStore(Store):
     async def last_read(
         self, deployment: str, *, block: int | None = None, time: int | None = None, is_whole: bool = False
     ) -> BlockRef | None:
-        asked = partial(snapshots.last_read, key=deployment, block=block, time=time, is_whole=is_whole)
+        asked = partial(timeline.last_read, key=deployment, block=block, time=time, is_whole=is_whole)
         return await self._engine.read(asked)
 
     async def replay(
@@ -115,7 +112,7 @@ class SqlStore(Store):
         self, deployment: str, from_time: int = 0, to_time: int | None = None, bucket: Bucket = Bucket.BASE
     ) -> list[Level]:
         return await self._engine.read(
-            partial(snapshots.levels, key=deployment, from_time=from_time, to_time=to_time, bucket=bucket)
+            partial(timeline.levels, key=deployment, from_time=from_time, to_time=to_time, bucket=bucket)
         )
 
     async def flows(self, deployment: str, from_block: int, to_block: int) -> Flows:

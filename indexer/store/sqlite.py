@@ -103,6 +103,12 @@ class SqliteFile(Engine):
             with self._named_errors():
                 return await _to_its_end(self._writer.run(work))
 
+    async def reshape(self, work: Callable[[Connection], T]) -> T:
+        async with self._alone():
+            assert self._writer is not None, "the store is not open"
+            with self._named_errors():
+                return await _to_its_end(self._writer.reshape(work))
+
     @asynccontextmanager
     async def _lease(self, name: str) -> AsyncIterator[None]:
         if not re.fullmatch(r"[a-z0-9_-]+", name):
@@ -168,6 +174,9 @@ class _Threads:
     async def run(self, work: Callable[[Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._transaction, work)
 
+    async def reshape(self, work: Callable[[Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._unchecked, work)
+
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown)
         await asyncio.to_thread(self._database.dispose)
@@ -175,6 +184,21 @@ class _Threads:
     def _transaction(self, work: Callable[[Connection], T]) -> T:
         with self._database.begin() as connection:
             return work(connection)
+
+    def _unchecked(self, work: Callable[[Connection], T]) -> T:
+        """The pragma is heeded outside of a transaction only, https://www.sqlite.org/pragma.html#pragma_foreign_keys."""
+        with self._database.connect() as connection:
+            raw = connection.connection.driver_connection
+            assert raw is not None
+            raw.execute("PRAGMA foreign_keys=OFF")
+            try:
+                with connection.begin():
+                    made = work(connection)
+                    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+                    assert broken is None, f"a row of {broken and broken[0]} refers to nothing"
+            finally:
+                raw.execute("PRAGMA foreign_keys=ON")
+        return made
 
 
 def _database(path: Path, mode: str, begin: str, pragmas: tuple[str, ...]) -> Database:

@@ -1,8 +1,9 @@
 """The tables, as SQLModel classes; below them the same as Core tables, which all queries use.
 
-A holding or a quote has a row at a snapshot only where it differs from the canonical snapshot before it, and a row that
-says "gone" where it was and is no more. So the rows are the same in whatever order snapshots are written. `live` rows
-belong to canonical snapshots; rows of abandoned forks stay with `live` off. Times are seconds since 1970, UTC.
+A point is a block at which a roster of deployments was read. A deployment has a snapshot there only where it says
+something else than at its point before, and within it a holding or a quote only where that differs, with a row that
+says "gone" where it was and is no more. So the rows are the same in whatever order they are written. `live` rows are of
+the canonical chain; those of abandoned forks stay with `live` off. Times are seconds since 1970, UTC.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ class Base(SQLModel):
 class ChainRow(Base, table=True):
     """A chain: its finalized block, what its last snapshots cost, how they were answered, and sums of audits.
 
-    `traffic` and `ways` are JSON objects of counts. `folded` is the last block of the ledger that began at
-    the block of the hash `folded_since`.
+    `traffic` and `ways` are JSON objects of counts. `folded` is the last block of the ledger that began at the block of
+    the hash `folded_since`. `writes` counts transactions: a writer that finds its own count knows that nobody else
+    wrote since.
     """
 
     __tablename__ = "chain"
@@ -51,6 +53,7 @@ class ChainRow(Base, table=True):
     ways: str | None = Field(default=None, sa_type=Text)
     audited: int | None = Field(default=None, sa_type=BigInteger)
     corrected: int | None = Field(default=None, sa_type=BigInteger)
+    writes: int | None = Field(default=None, sa_type=BigInteger)
     folded_since: str | None = Field(default=None, sa_type=Text)
     folded: int | None = Field(default=None, sa_type=BigInteger)
     final_number: int | None = Field(default=None, sa_type=BigInteger)
@@ -72,7 +75,7 @@ class HeadRow(Base, table=True):
 
 
 class DeploymentTable(Base, table=True):
-    """A deployment, the daemon's cursor in it, and how far its discoveries are complete."""
+    """A deployment, and up to which block at least its discoveries are complete."""
 
     __tablename__ = "deployment"
 
@@ -85,10 +88,6 @@ class DeploymentTable(Base, table=True):
     params_json: str = Field(sa_type=Text)
     first_block: int = Field(sa_type=BigInteger)
     searched: int | None = Field(default=None, sa_type=BigInteger)
-    cursor_number: int | None = Field(default=None, sa_type=BigInteger)
-    cursor_hash: str | None = Field(default=None, sa_type=Text)
-    cursor_parent_hash: str | None = Field(default=None, sa_type=Text)
-    cursor_timestamp: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class FoundRow(Base, table=True):
@@ -132,29 +131,71 @@ class PositionRow(Base, table=True):
     bucket: str = Field(sa_type=Text)
 
 
-class SnapshotRow(Base, table=True):
-    """One deployment at one block. At most one a block is canonical. Ids are never used again."""
+class RosterRow(Base, table=True):
+    """A set of deployments that were read together. `deployments` is JSON: runs of their ids."""
 
-    __tablename__ = "snapshot"
+    __tablename__ = "roster"
+    __table_args__ = (UniqueConstraint("deployments"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Id)
+    deployments: str = Field(sa_type=Text)
+
+
+class MemberRow(Base, table=True):
+    """A deployment of a roster: the same set again, to be found by what is in it."""
+
+    __tablename__ = "member"
+    __table_args__: ClassVar[dict[str, bool]] = {"sqlite_with_rowid": False}
+
+    deployment_id: int = Field(primary_key=True, foreign_key="deployment.id", sa_type=Id)
+    roster_id: int = Field(primary_key=True, foreign_key="roster.id", sa_type=Id)
+
+
+class PointRow(Base, table=True):
+    """A block at which deployments were read, and which. One row a hash; those of one number share no deployment.
+
+    Where it is superseded, the roster says who was read there.
+    """
+
+    __tablename__ = "point"
     __table_args__ = (
+        Index("ix_point_chain_id_number", "chain_id", "number"),
         Index(
-            "uq_snapshot_canonical",
-            "deployment_id",
+            "ix_point_canonical",
+            "roster_id",
             "number",
-            unique=True,
             sqlite_where=text(CANONICAL),
             postgresql_where=text(CANONICAL),
         ),
-        {"sqlite_autoincrement": True},
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
-    deployment_id: int = Field(foreign_key="deployment.id", sa_type=Id)
+    chain_id: int = Field(foreign_key="chain.id", sa_type=Id)
     number: int = Field(sa_type=BigInteger)
     hash: str = Field(sa_type=Text)
     parent_hash: str = Field(sa_type=Text)
     timestamp: int = Field(sa_type=BigInteger)
     state: str = Field(sa_type=Text)
+    roster_id: int = Field(foreign_key="roster.id", sa_type=Id)
+
+
+class SnapshotRow(Base, table=True):
+    """What one deployment says from a point on, until its next snapshot. Ids are never used again.
+
+    Of an abandoned block, or of what an audit put right, `live` is off.
+    """
+
+    __tablename__ = "snapshot"
+    __table_args__ = (
+        Index("uq_snapshot_live", "deployment_id", "number", unique=True, **LIVE),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Id)
+    deployment_id: int = Field(foreign_key="deployment.id", sa_type=Id)
+    point_id: int = Field(foreign_key="point.id", sa_type=Id)
+    number: int = Field(sa_type=BigInteger)
+    live: bool
     status: str = Field(sa_type=Text)
     reason: str = Field(sa_type=Text)
     methodology: str = Field(sa_type=Text)
@@ -240,5 +281,6 @@ metadata = Base.metadata
 
 _all: dict[str, Table] = dict(metadata.tables)
 chain, head, deployment, found = _all["chain"], _all["head"], _all["deployment"], _all["found"]
-token, position, snapshot, total = _all["token"], _all["position"], _all["snapshot"], _all["total"]
+token, position, roster, member = _all["token"], _all["position"], _all["roster"], _all["member"]
+point, snapshot, total = _all["point"], _all["snapshot"], _all["total"]
 holding, quote, quoted = _all["holding"], _all["quote"], _all["quoted"]

@@ -1,22 +1,27 @@
-"""Walks a deployment's canonical series, oldest first, with what changed at each snapshot: bounded memory, few queries.
+"""Walks a deployment's canonical series, oldest first, with what changed at each point: bounded memory, few queries.
 
 Plain functions on a connection, inside somebody's transaction. Never writes.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from indexer.model import Bucket, Token, Total
+from indexer.model import BlockRef, Bucket, Token, Total
 from indexer.store import tables as t
+from indexer.store.points import between, block_at
 from indexer.store.rows import Content
-from indexer.store.snapshots import in_range, token_of, totals_of
+from indexer.store.snapshots import holding_in, token_of, totals_of
+from indexer.store.timeline import spread
 
 _AT_ONCE = 256
+_STILL: tuple[dict[int, Content | None], dict[int, int | None]] = ({}, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +36,15 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One canonical snapshot: its row, totals, and changed contents and quote ids (None: gone)."""
+    """One canonical point: the snapshot that holds there, its totals, and changed contents and quote ids (None: gone).
 
+    `is_new` where that snapshot begins there; at any other point nothing changed.
+    """
+
+    at: BlockRef
     row: Row[Any]
     totals: Mapping[Bucket, Total]
+    is_new: bool
     holdings: Mapping[int, Content | None]
     quotes: Mapping[int, int | None]
 
@@ -49,31 +59,40 @@ def positions(connection: Connection, deployment: int) -> dict[int, Position]:
 
 
 def walk(connection: Connection, deployment: int, from_block: int, to_block: int | None) -> Iterator[Visit]:
-    """Every canonical snapshot of a range. Raises ValueError where an integer is not one."""
-    start = from_block
-    while True:
-        rows = connection.execute(in_range(deployment, start, to_block, t.snapshot).limit(_AT_ONCE)).all()
-        yield from _visits(connection, rows)
-        if len(rows) < _AT_ONCE:
-            return
-        start = rows[-1].number + 1
+    """Every canonical point of a range. Raises ValueError where an integer is not one, or where nothing is said."""
+    points = between(connection, deployment, from_block, to_block)
+    while some := list(islice(points, _AT_ONCE)):
+        yield from _visits(connection, deployment, some)
 
 
-def _visits(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Visit]:
-    ids = [row.id for row in rows]
-    totals = totals_of(connection, select(t.total).where(t.total.c.snapshot_id.in_(ids)))
-    holdings: dict[int, dict[int, Content | None]] = {row_id: {} for row_id in ids}
+def _visits(connection: Connection, deployment: int, points: Sequence[Row[Any]]) -> Iterator[Visit]:
+    first = points[0].number
+    rows = connection.execute(holding_in(deployment, first, points[-1].number).order_by(t.snapshot.c.number)).all()
+    totals = totals_of(connection, select(t.total).where(t.total.c.snapshot_id.in_([row.id for row in rows])))
+    new = [row.id for row in rows if row.number >= first]
+    holdings, quotes = _changed_holdings(connection, new), _changed_quotes(connection, new)
+    for point, row in spread(points, rows):
+        said, is_new = totals.get(row.id, {}), row.number == point.number
+        changes = (holdings.get(row.id, {}), quotes.get(row.id, {})) if is_new else _STILL
+        yield Visit(block_at(point), row, said, is_new, *changes)
+
+
+def _changed_holdings(connection: Connection, ids: Sequence[int]) -> dict[int, dict[int, Content | None]]:
     h = t.holding.c
     changed = select(h.snapshot_id, h.position_id, h.amount, h.status, h.reason, h.receipt, h.verdict)
+    holdings: dict[int, dict[int, Content | None]] = defaultdict(dict)
     for snapshot_id, position_id, *content in connection.execute(changed.where(h.snapshot_id.in_(ids))):
         holdings[snapshot_id][position_id] = None if content[1] is None else _content(content)
-    quotes: dict[int, dict[int, int | None]] = {row_id: {} for row_id in ids}
+    return holdings
+
+
+def _changed_quotes(connection: Connection, ids: Sequence[int]) -> dict[int, dict[int, int | None]]:
     q = t.quoted.c
+    quotes: dict[int, dict[int, int | None]] = defaultdict(dict)
     quoted = select(q.snapshot_id, q.token_id, q.quote_id).where(q.snapshot_id.in_(ids))
     for snapshot_id, token_id, quote_id in connection.execute(quoted):
         quotes[snapshot_id][token_id] = quote_id
-    for row in rows:
-        yield Visit(row, totals.get(row.id, {}), holdings[row.id], quotes[row.id])
+    return quotes
 
 
 def _content(columns: list[Any]) -> Content:

@@ -34,7 +34,7 @@ def amounts(number: int) -> list[int]:
 
 async def write_block(store: Store, number: int) -> None:
     at = block(number)
-    await store.commit(Commit("chain", [plain(KEY, at, amounts(number))], heads=[at], cursors={KEY: at}))
+    await store.commit(Commit("chain", [plain(KEY, at, amounts(number))], heads=[at]))
 
 
 def in_child(work: Callable[..., Coroutine[None, None, None]], *given: object) -> int:
@@ -77,8 +77,8 @@ def kill(path: Path, kills: int) -> None:
 async def write_for_ever(path: Path, acknowledge: int) -> None:
     async with open_store(f"sqlite:///{path}") as store:
         await store.register([deployment(KEY)])
-        cursor = await store.cursor(KEY)
-        number = cursor.number if cursor else 0
+        head = (await store.chain_state("chain")).head
+        number = head.number if head else 0
         while True:
             number += 1
             await write_block(store, number)
@@ -96,11 +96,11 @@ def last_number(reader: int) -> int:
 
 async def check(path: Path, acknowledged: int) -> None:
     async with open_store(f"sqlite:///{path}") as store:
-        cursor = await store.cursor(KEY)
-        assert cursor is not None
-        assert cursor.number >= acknowledged, f"{acknowledged} was acknowledged, the cursor is {cursor.number}"
-        assert list(await store.present(KEY, 0, 10**9)) == list(range(1, cursor.number + 1))
-        assert await store.snapshot(KEY) == plain(KEY, cursor, amounts(cursor.number))
+        head = (await store.chain_state("chain")).head
+        assert head is not None
+        assert head.number >= acknowledged, f"{acknowledged} was acknowledged, the head is {head.number}"
+        assert list(await store.present(KEY, 0, 10**9)) == list(range(1, head.number + 1))
+        assert await store.snapshot(KEY) == plain(KEY, head, amounts(head.number))
         assert await store.verify() == []
 
 

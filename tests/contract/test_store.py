@@ -45,7 +45,6 @@ async def test_an_empty_store_knows_nothing_and_says_so(store: Store) -> None:
     assert await store.snapshot("nobody@chain") is None
     assert await store.series("nobody@chain") == []
     assert await store.present(KEY, 0, 10**9) == {}
-    assert await store.cursor(KEY) is None
     assert await store.found(KEY) == ([], None)
     assert await store.heads("chain") == []
     assert await store.chain_state("nowhere") == ChainState("nowhere")
@@ -137,11 +136,11 @@ async def test_another_block_at_the_same_height_supersedes(store: Store) -> None
 async def test_after_a_reorg_the_rows_are_those_of_a_fresh_index(make: Make, store: Store, depth: int) -> None:
     old = [plain(KEY, block(n), [n, 5]) for n in range(1, 11)]
     for snapshot in old:
-        await put(store, snapshot, heads=[snapshot.at], cursors={KEY: snapshot.at})
+        await put(store, snapshot, heads=[snapshot.at])
     ancestor = block(10 - depth)
     new = [block(n, 1, 0 if n == ancestor.number + 1 else 1) for n in range(ancestor.number + 1, 12)]
     snapshots = [plain(KEY, at, [at.number, 6]) for at in new]
-    await put(store, *snapshots, heads=new, supersede_above=ancestor, cursors={KEY: new[-1]})
+    await put(store, *snapshots, heads=new, supersede_above=ancestor)
     await store.register([deployment("fresh@chain")])
     for snapshot in [*old[: 10 - depth], *snapshots]:
         await put(store, replace(snapshot, deployment="fresh@chain"))
@@ -152,18 +151,16 @@ async def test_after_a_reorg_the_rows_are_those_of_a_fresh_index(make: Make, sto
     assert await store.verify() == []
 
 
-async def test_a_reorg_takes_back_discoveries_and_cursors_above_it_on_its_chain_only(store: Store) -> None:
+async def test_a_reorg_takes_back_discoveries_above_it_on_its_chain_only(store: Store) -> None:
     pairs = [Found("pair/1", 5, {"token": "0x1", "index": 2**200, "stable": True}), Found("pair/2", 8)]
-    await put(store, found={KEY: pairs}, searched={KEY: 9}, cursors={KEY: block(9)}, heads=[block(8), block(9)])
-    elsewhere = Commit("other", found={"dex@other": pairs}, searched={"dex@other": 9}, cursors={"dex@other": block(9)})
+    await put(store, found={KEY: pairs}, searched={KEY: 9}, heads=[block(8), block(9)])
+    elsewhere = Commit("other", found={"dex@other": pairs}, searched={"dex@other": 9})
     await store.commit(elsewhere)
     assert await store.found(KEY) == (pairs, 9)
     await put(store, supersede_above=block(7))
     assert await store.found(KEY) == (pairs[:1], 7)
-    assert await store.cursor(KEY) == block(7)
     assert (await store.chain_state("chain")).head == block(7)
     assert await store.found("dex@other") == (pairs, 9)
-    assert await store.cursor("dex@other") == block(9)
 
 
 async def test_discoveries_stay_in_the_order_they_were_found(store: Store) -> None:
@@ -206,13 +203,13 @@ async def test_what_a_block_cost_is_kept_until_the_next_says_it(store: Store) ->
 
 
 async def test_a_failing_commit_changes_nothing_and_the_next_one_works(store: Store) -> None:
-    await put(store, plain(KEY, block(1), [1]), cursors={KEY: block(1)})
+    await put(store, plain(KEY, block(1), [1]), heads=[block(1)])
     bad = plain("vault@chain", block(2), [4])
     with pytest.raises(ValueError, match="no token"):
-        await put(store, plain(KEY, block(2), [2, 3, 4]), replace(bad, tokens={}, quotes={}), cursors={KEY: block(2)})
-    assert await store.cursor(KEY) == block(1)
+        await put(store, plain(KEY, block(2), [2, 3, 4]), replace(bad, tokens={}, quotes={}), heads=[block(2)])
+    assert (await store.chain_state("chain")).head == block(1)
     assert await store.present(KEY, 0, 9) == {1: (block(1).hash, Status.OK)}
-    await put(store, plain(KEY, block(2), [2, 3, 4]), cursors={KEY: block(2)})
+    await put(store, plain(KEY, block(2), [2, 3, 4]), heads=[block(2)])
     assert await amounts(store, 2) == [2, 3, 4]
     assert await store.verify() == []
 

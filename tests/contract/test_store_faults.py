@@ -23,7 +23,7 @@ from indexer.store.base import Commit, Store
 from indexer.store.locks import FileLock
 from indexer.store.sql import SqlStore
 from indexer.store.sqlite import SqliteFile
-from tests.contract.store_series import block, deployment, plain
+from tests.contract.store_series import block, deployment, gap, plain
 
 KEY = "dex@chain"
 PROGRAM = Path(__file__).with_name("store_crash.py")
@@ -48,7 +48,7 @@ async def fill(store: Store, last: int) -> None:
     await store.register([deployment(KEY)])
     for number in range(1, last + 1):
         at = block(number)
-        await store.commit(Commit("chain", [plain(KEY, at, [number, 7])], heads=[at], cursors={KEY: at}))
+        await store.commit(Commit("chain", [plain(KEY, at, [number, 7])], heads=[at]))
 
 
 def test_a_writer_killed_at_any_moment_loses_nothing_it_acknowledged_and_leaves_no_half_block(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ async def test_a_read_only_file_is_named_as_such_and_the_store_resumes_when_it_c
         assert "permissions" in refused.value.next_step
         async with open_store(url) as store:
             await fill(store, 3)
-            assert await store.cursor(KEY) == block(3)
+            assert (await store.chain_state("chain")).head == block(3)
             assert await store.verify() == []
     finally:
         shutil.rmtree(folder)
@@ -158,10 +158,10 @@ async def test_a_lock_that_another_process_keeps_is_busy_and_may_be_tried_again(
         assert other.try_acquire()
         with pytest.raises(StoreBusy):
             await fill(store, 2)
-        assert await store.cursor(KEY) == block(1)
+        assert (await store.chain_state("chain")).head == block(1)
         other.release()
         await fill(store, 2)
-        assert await store.cursor(KEY) == block(2)
+        assert (await store.chain_state("chain")).head == block(2)
 
 
 async def test_a_tool_that_keeps_the_databases_own_lock_is_busy_too(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ async def test_a_tool_that_keeps_the_databases_own_lock_is_busy_too(tmp_path: Pa
             await fill(store, 2)
         tool.close()
         await fill(store, 2)
-        assert await store.cursor(KEY) == block(2)
+        assert (await store.chain_state("chain")).head == block(2)
 
 
 async def test_a_cancelled_commit_is_whole_or_absent_and_the_store_goes_on(tmp_path: Path) -> None:
@@ -182,16 +182,16 @@ async def test_a_cancelled_commit_is_whole_or_absent_and_the_store_goes_on(tmp_p
         await fill(store, 1)
         for number in range(2, 30):
             at = block(number)
-            commit = Commit("chain", [plain(KEY, at, [5])], heads=[at], cursors={KEY: at})
+            commit = Commit("chain", [plain(KEY, at, [5])], heads=[at])
             task = asyncio.create_task(store.commit(commit))
             for _ in range(number % 5):
                 await asyncio.sleep(0)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            cursor = await store.cursor(KEY)
-            assert cursor is not None
-            assert max(await store.present(KEY, 0, 99)) == cursor.number
+            head = (await store.chain_state("chain")).head
+            assert head is not None
+            assert max(await store.present(KEY, 0, 99)) == head.number
         await fill(store, 40)
         assert await store.verify() == []
 
@@ -221,15 +221,29 @@ async def test_an_sqlite_with_the_wal_reset_bug_is_warned_of_once(
 TAMPERING = {
     "a total": ("UPDATE total SET usd = '1' WHERE snapshot_id = 2", "the total of base is 1"),
     "an amount": ("UPDATE holding SET amount = '99' WHERE snapshot_id = 2", "its lines sum up to"),
-    "an amount's exactness": ("UPDATE holding SET amount = '1e77' WHERE snapshot_id = 2", "exact integer"),
+    "an amount's exactness": ("UPDATE holding SET amount = '1e77' WHERE snapshot_id = 2", "makes no sense"),
     "a change that is none": (
         "INSERT INTO holding SELECT 3, position_id, 3, 1, amount, status, reason, receipt, verdict FROM holding"
         " WHERE snapshot_id = 1 AND amount = '7'",
         "say what was there before",
     ),
+    "a snapshot that is needed": ("DELETE FROM snapshot WHERE id = 1", "nothing is said at block 1"),
+    "a snapshot that is not": (
+        "INSERT INTO snapshot (id, deployment_id, point_id, number, live, status, reason, methodology, adapter)"
+        " SELECT 9, deployment_id, 5, 5, 1, status, reason, methodology, adapter FROM snapshot WHERE id = 4",
+        "says nothing new",
+    ),
+    "a state": ("UPDATE point SET state = 'superseded' WHERE number = 2", "without a point"),
+    "a point's block": ("UPDATE point SET number = 7 WHERE number = 2", "without a point"),
+    "a point twice": (
+        "INSERT INTO point SELECT 9, chain_id, 2, '0x1', parent_hash, timestamp, state, roster_id FROM point"
+        " WHERE number = 2",
+        "two canonical points",
+    ),
+    "who was read": ("UPDATE roster SET deployments = '[[1,2]]' WHERE id = 1", "which its members are not"),
+    "who may be read": ("UPDATE point SET roster_id = 2 WHERE number = 2", "not on the chain"),
     "a side of a fork": ("UPDATE holding SET live = 0 WHERE snapshot_id = 3", "not of the block or fork"),
     "a head": ("UPDATE head SET hash = '0x0' WHERE number = 2", "does not follow block 2"),
-    "a cursor": ("UPDATE deployment SET cursor_number = 9", "beyond the chain's head"),
     "finality": ("UPDATE chain SET final_number = 2", "finalized block contradicts"),
 }
 
@@ -240,6 +254,9 @@ async def test_verify_finds_what_was_tampered_with(tmp_path: Path, what: str) ->
     path = tmp_path / "tvl.db"
     async with open_store(f"sqlite:///{path}") as store:
         await fill(store, 3)
+        await store.commit(Commit("chain", [gap(KEY, block(4)), gap(KEY, block(5))]))
+        await store.register([deployment("dex@other", "other")])
+        await store.commit(Commit("other", [plain("dex@other", block(1), [1])]))
         assert await store.verify() == []
     database = sqlite3.connect(path)
     assert database.execute(statement).rowcount > 0

@@ -135,7 +135,6 @@ class Model:
     """The store as a dictionary: what a few lines of code say that it must do."""
 
     kept: dict[int, Snapshot] = field(default_factory=dict)
-    cursor: BlockRef | None = None
     final: int = -1
 
     def commit(self, snapshot: Snapshot) -> None:
@@ -145,8 +144,6 @@ class Model:
 
     def supersede(self, ancestor: BlockRef) -> None:
         self.kept = {number: s for number, s in self.kept.items() if number <= ancestor.number}
-        if self.cursor and self.cursor.number > ancestor.number:
-            self.cursor = ancestor
 
 
 def _rank(snapshot: Snapshot) -> int:
@@ -199,7 +196,6 @@ async def test_any_commits_reorgs_and_replacements_leave_what_a_dictionary_would
         assert await store.snapshot(key, number) == snapshot
     for point in await store.series(key):
         assert point.state is (State.FINAL if point.at.number <= model.final else State.PROVISIONAL)
-    assert await store.cursor(key) == model.cursor
     ordered = [replace(model.kept[number], deployment=twin) for number in sorted(model.kept)]
     await store.commit(Commit(chain, ordered))
     assert await store.digest(key) == await store.digest(twin)
@@ -209,13 +205,10 @@ async def test_any_commits_reorgs_and_replacements_leave_what_a_dictionary_would
 async def _perform(store: Store, model: Model, step: Act, chain: str, key: str) -> None:
     above = None if step.above is None or step.above < model.final else block(step.above)
     made = step.snapshots(key)
-    cursor = max((s.at for s in made), key=lambda at: at.number, default=None)
     finalized = None if step.finalized is None else block(step.finalized)
     if above:
         model.supersede(above)
     for snapshot in made:
         model.commit(snapshot)
-    model.cursor = cursor or model.cursor
     model.final = max(model.final, -1 if finalized is None else finalized.number)
-    cursors = {} if cursor is None else {key: cursor}
-    await store.commit(Commit(chain, made, supersede_above=above, cursors=cursors, finalized=finalized))
+    await store.commit(Commit(chain, made, supersede_above=above, finalized=finalized))

@@ -117,6 +117,7 @@ def test_backfill_tells_its_cost_fills_and_skips_what_is_there(standing: Setting
     dry = tvl(config, "backfill", "vaults", *span, "--dry")
     assert dry.returncode == 0
     assert "Nothing was stored" in dry.stderr
+    assert dry.stdout.split("\n")[0].split().count("time") == 2
     assert json.loads(tvl(config, "status", "--json").stdout)["deployments"] == []
     done = tvl(config, "backfill", "vaults", *span)
     assert done.stdout.startswith(f"{_points(first)} points read")

@@ -9,7 +9,8 @@ import pytest
 
 from devnet.proxy import FaultProxy
 from indexer.config.types import Cadence
-from indexer.run.backfill import Estimate, Job, backfill, estimate
+from indexer.run.backfill import Job, backfill
+from indexer.run.estimate import Estimate, estimate
 from indexer.run.grid import Span
 from indexer.run.live import LiveChain, open_chain
 from indexer.run.program import load_program
@@ -52,7 +53,7 @@ async def test_a_dry_run_tells_what_the_backfill_uses(played: Setting, names: tu
     async with FaultProxy(played.net.url) as proxy:
         config = replace(played, chain="").configure(url=proxy.url)
         told, used = await told_and_used(config, proxy, *names)
-    assert is_near(told.total_requests, used), (told, used)
+    assert is_near(told.effort.requests, used), (told, used)
 
 
 async def test_the_way_that_a_dry_run_names_is_the_way_that_is_gone(played: Setting) -> None:

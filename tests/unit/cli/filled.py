@@ -83,11 +83,10 @@ def gap(deployment: str, at: BlockRef, reason: str = "nothing answers") -> Snaps
 
 
 async def fill(store: Store, chain: str, rows: Sequence[DeploymentRow], snapshots: Sequence[Snapshot]) -> None:
-    """Commit snapshots of one chain in the order given, head and cursors with them."""
+    """Commit snapshots of one chain in the order given, the head with them."""
     await store.register(rows)
     for one in snapshots:
-        cursors = {one.deployment: one.at}
-        await store.commit(Commit(chain, [one], heads=[one.at], cursors=cursors, requests=3, traffic=TRAFFIC))
+        await store.commit(Commit(chain, [one], heads=[one.at], requests=3, traffic=TRAFFIC))
 
 
 def _quote(at: BlockRef) -> Quote:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, insert, select, text
 
-from indexer.store import flow_tables
+from indexer.model import Bucket
+from indexer.store import flow_tables, open_store
 from indexer.store import tables as t
+from indexer.store.base import Commit
 from indexer.store.migrate import HEAD, configuration, migrate, revision
+from tests.contract.store_series import block
 
 _DDL = text(
     "SELECT name, sql FROM sqlite_master"
@@ -22,7 +32,8 @@ _DDL = text(
 def _schema(connection: Connection) -> dict[str, list[str]]:
     rows = connection.execute(_DDL).all()
     return {
-        name: sorted(part.strip() for part in re.split(r",(?![^()]*\))|\n", sql) if part.strip()) for name, sql in rows
+        name: sorted(part.strip() for part in re.split(r",(?![^()]*\))|\n", sql.replace('"', "")) if part.strip())
+        for name, sql in rows
     }
 
 
@@ -61,3 +72,74 @@ def test_the_newest_revision_is_the_one_that_the_code_expects_and_all_are_named_
         scripts = ScriptDirectory.from_config(configuration(connection))
     assert scripts.get_heads() == [HEAD]
     assert all(script.revision.startswith(("pre_", "post_")) for script in scripts.walk_revisions())
+
+
+OLD = Path(__file__).parents[2] / "data" / "store" / "pre_0004.sql.gz"
+"""A store that the code of `pre_0004` filled: reorgs, gaps, corrections, several cadences; beside it what it said."""
+
+
+def _old_store(path: Path) -> dict[str, dict[str, Any]]:
+    database = sqlite3.connect(path)
+    database.executescript(gzip.decompress(OLD.read_bytes()).decode())
+    database.close()
+    said: dict[str, dict[str, Any]] = json.loads(OLD.with_name("pre_0004.json").read_text())
+    return said
+
+
+async def test_a_store_without_points_says_the_same_with_points_and_has_no_row_that_says_nothing_new(
+    tmp_path: Path,
+) -> None:
+    expected = _old_store(tmp_path / "tvl.db")
+    async with open_store("sqlite:///tvl.db", tmp_path) as store:
+        assert await store.verify() == []
+        for key, said in expected.items():
+            series = await store.series(key)
+            assert [await store.digest(key), await store.digest(key, 40)] == [said["digest"], said["digest_from_40"]]
+            points = [[p.at.number, p.at.hash, str(p.status), p.reason] for p in series]
+            assert points == [[number, hash_, status, reason] for number, hash_, _, status, reason in said["points"]]
+            bases = [p.totals.get(Bucket.BASE) for p in series]
+            assert [base and base.usd for base in bases] == said["usd"]
+            assert (await store.found(key))[1] == said["searched"]
+
+
+async def test_a_migrated_store_is_gone_on_with(tmp_path: Path) -> None:
+    _old_store(tmp_path / "tvl.db")
+    key = "dex@chain"
+    async with open_store("sqlite:///tvl.db", tmp_path) as store:
+        *_, ancestor, last = await store.heads("chain")
+        newest = await store.snapshot(key)
+        assert newest is not None
+        ahead = replace(newest, at=replace(block(last.number + 1, 5), parent_hash=last.hash))
+        await store.commit(Commit("chain", [ahead], heads=[ahead.at]))
+        assert await store.snapshot(key) == ahead
+        await store.commit(Commit("chain", supersede_above=ancestor))
+        assert [point.at for point in await store.series(key, ancestor.number)] == [ancestor]
+        assert await store.verify() == []
+
+
+def test_a_block_that_was_final_for_one_deployment_is_final_for_all_and_evidence_stays(tmp_path: Path) -> None:
+    expected = _old_store(tmp_path / "tvl.db")
+    with create_engine(f"sqlite:///{tmp_path}/tvl.db").begin() as connection:
+        before = connection.execute(text("SELECT count(*) FROM snapshot WHERE state = 'superseded'")).scalar_one()
+        migrate(connection)
+        after = connection.execute(text("SELECT count(*) FROM snapshot WHERE NOT live")).scalar_one()
+        assert before == after > 0
+        query = "SELECT p.hash, p.state FROM point AS p WHERE p.state <> 'superseded' AND p.chain_id = 1"
+        states = {row.hash: row.state for row in connection.execute(text(query))}
+    for said in (said for key, said in expected.items() if key.endswith("@chain")):
+        assert all(states[hash_] in (state, "final") for _, hash_, state, _, _ in said["points"])
+
+
+def test_a_step_back_spells_every_snapshot_out_again(tmp_path: Path) -> None:
+    _old_store(tmp_path / "tvl.db")
+    told = (
+        "SELECT d.key, s.number, s.hash, s.parent_hash, s.timestamp, s.status, s.reason, s.methodology, t.bucket,"
+        " t.usd, t.low, t.high, t.lines, t.left_out FROM snapshot AS s JOIN deployment AS d ON d.id = s.deployment_id"
+        " LEFT JOIN total AS t ON t.snapshot_id = s.id WHERE s.state <> 'superseded' ORDER BY 1, 2, 9"
+    )
+    with create_engine(f"sqlite:///{tmp_path}/tvl.db").begin() as connection:
+        before, schema = connection.execute(text(told)).all(), _schema(connection)
+        migrate(connection)
+        command.downgrade(configuration(connection), "pre_0004")
+        assert connection.execute(text(told)).all() == before
+        assert _schema(connection) == schema
