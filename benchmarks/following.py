@@ -1,7 +1,7 @@
 """Following the head by logs, as the daemon does: `python -m benchmarks.following [--blocks 200] [--contracts 1300]`.
 
 The load's answers are read once and folded from there, block by block: the look at the head, header and logs, what came
-and went, and one durable commit of head, cursors and flows. Of the 400 other logs of each block, as a real one has,
+and went, and one durable commit of head and flows. Of the 400 other logs of each block, as a real one has,
 nobody asked for any. The floor sends the same requests with a bare client, slices the numbers out of the logs that were
 used, and writes as many rows in one commit as durable. It checks nothing.
 """
@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +80,7 @@ class Chain:
                 moved = await of.ledger.follow(event.blocks)
                 flows, (covered, covering) = of.flowing.flows(moved), of.flowing.covered(of.ledger)
                 folded = Folded(of.ledger.began, of.ledger.book.tip, covering)
-                cursors = {deployment.key: event.blocks[-1] for deployment in of.chain.deployments}
-                known = Commit(of.chain.name, heads=event.blocks, cursors=cursors)
-                commit = replace(known, flows=flows, covered=covered, folded=folded)
+                commit = Commit(of.chain.name, heads=event.blocks, flows=flows, covered=covered, folded=folded)
                 await of.store.commit(commit)
                 self.written.append(commit)
             elif isinstance(event, Finalized):
@@ -209,8 +207,7 @@ class Floor:
             self._database.executemany("INSERT INTO flow VALUES (?, ?, ?, ?)", rows)
         write("INSERT INTO head VALUES (?, ?, ?, ?)", (at.number, at.hash, at.parent_hash, at.timestamp))
         write("DELETE FROM head WHERE number < ?", (at.number - 1024,))
-        cursors = [(row, at.number, at.hash) for row in range(len(commit.cursors))]
-        self._database.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", cursors)
+        write("INSERT OR REPLACE INTO chain VALUES (1, ?)", (at.number,))
         for row in range(sum(map(len, commit.covered.values()))):
             write("INSERT OR REPLACE INTO covered VALUES (?, ?)", (row, at.number))
         write("COMMIT")
@@ -222,7 +219,7 @@ CREATE TABLE flow_block (id INTEGER PRIMARY KEY, deployment INTEGER, number INTE
 CREATE UNIQUE INDEX flow_block_hash ON flow_block (deployment, hash);
 CREATE TABLE flow (block INTEGER, place INTEGER, came TEXT, went TEXT, PRIMARY KEY (block, place)) WITHOUT ROWID;
 CREATE TABLE head (number INTEGER PRIMARY KEY, hash TEXT, parent TEXT, timestamp INTEGER);
-CREATE TABLE cursor (deployment INTEGER PRIMARY KEY, number INTEGER, hash TEXT);
+CREATE TABLE chain (id INTEGER PRIMARY KEY, folded INTEGER);
 CREATE TABLE covered (id INTEGER PRIMARY KEY, upto INTEGER);
 """
 
