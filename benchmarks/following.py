@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ class Chain:
     of: World
     follower: Follower
     now: Now
-    written: list[Commit] = field(default_factory=list)
+    written: Commit | None = None
 
     async def mine(self) -> None:
         """One more block."""
@@ -82,7 +82,7 @@ class Chain:
                 folded = Folded(of.ledger.began, of.ledger.book.tip, covering)
                 commit = Commit(of.chain.name, heads=event.blocks, flows=flows, covered=covered, folded=folded)
                 await of.store.commit(commit)
-                self.written.append(commit)
+                self.written = commit
             elif isinstance(event, Finalized):
                 await of.store.commit(Commit(of.chain.name, finalized=event.block))
 
@@ -157,7 +157,8 @@ async def following(contracts: int, blocks: int, foreign: int = FOREIGN_LOGS) ->
                     await one.mine()
                     one.of.tape.batches.clear()
                     cpu_ms.append(await cpu(one.follow()))
-                    floor_ms.append(await cpu(floor.follow(list(one.of.tape.batches), one.written[-1])))
+                    assert one.written is not None
+                    floor_ms.append(await cpu(floor.follow(list(one.of.tape.batches), one.written)))
             return Followed(cpu_ms, floor_ms, len(one.of.ledger.book.tracks), _since(before, one.of.pool.stats))
 
 
