@@ -15,6 +15,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("soak", "the random life of tests/e2e/test_soak.py")
     group.addoption("--soak-seconds", type=float, default=60.0, help="how long it lasts")
     group.addoption("--soak-seed", type=int, default=1, help="which life it is")
+    group = parser.getgroup("ledger", "the random chain of tests/chain/test_ledger_devnet.py")
+    group.addoption("--ledger-blocks", type=int, default=250, help="how long it gets")
+    group.addoption("--ledger-seed", type=int, default=1, help="which chain it is")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,35 +1,41 @@
 """On real contracts: what logs say of every call, at every block, against the node's own answer to that call there.
 
-A few hundred blocks of the scenario and of seeded random trade; thousands with `TVL_LEDGER_BLOCKS=3000`.
+A hundred blocks of the scenario and of seeded trade, and a random life with reorgs and with tokens that misbehave:
+some hundred blocks of it, thousands with `--ledger-blocks 3000`, another one with `--ledger-seed 2`.
 """
 
 from __future__ import annotations
 
-import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from devnet import Addresses, Devnet, deploy_protocols
+from devnet.desk import Desk
 from devnet.scenario import scenario
 from devnet.traders import Traders
 from indexer.chain.blocks import headers
-from indexer.reads.abi import function
+from indexer.model import Address
+from indexer.reads.abi import function, interface
+from indexer.reads.ledger.audit import SHARES, Difference, audit, rotation, settle
 from indexer.reads.ledger.ledger import Ledger
 from indexer.reads.ledger.rules import Way
 from indexer.reads.plan import Ask, Call
 from indexer.reads.source import CallKey, Key
+from indexer.run import bookkeeping
 from indexer.run.known import Known
 from indexer.run.live import LiveChain, open_chain
 from indexer.run.program import load_program
 from indexer.run.snapshot import take
+from tests.chain.ledger_life import Life
 from tests.e2e.support import QUIET, Setting
 
 pytestmark = pytest.mark.anvil
 
-BLOCKS = int(os.environ.get("TVL_LEDGER_BLOCKS", "120"))
+BLOCKS = 120
 A_RANGE = 37
-ANY = function("any()")
+ANY, ERC20 = function("any()"), interface("erc20")
 
 
 async def test_every_folded_answer_at_every_block_is_the_nodes_own(tmp_path: Path) -> None:
@@ -92,3 +98,70 @@ def mute(ledger: Ledger, addresses: Addresses) -> set[CallKey]:
     debts = {debt for one in reserves for debt in (one.variable_debt_token, one.stable_debt_token)}
     mute = debts | {feed.proxy for feed in addresses.feeds.values()}
     return {track.key for track in ledger.book.tracks.values() if track.key[0] in mute and track.rule.way is Way.FOLDED}
+
+
+@pytest.mark.timeout(36_000)
+async def test_in_a_random_life_every_answer_that_is_left_standing_is_the_nodes_own(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With reorgs, and tokens that mint, rebase and take fees in silence: each answer at each block, once every part of
+    them has been audited. In a short life audits come more often, so that it is not all waiting for them."""
+    blocks, seed = request.config.getoption("--ledger-blocks"), request.config.getoption("--ledger-seed")
+    print(f"--ledger-blocks {blocks} --ledger-seed {seed}")
+    monkeypatch.setattr(bookkeeping, "AUDIT_EVERY", min(bookkeeping.AUDIT_EVERY, max(blocks // 50, 2)))
+    with Devnet.start() as net:
+        addresses = deploy_protocols(net)
+        config = Setting(net, addresses, tmp_path, "").configure()
+        async with open_chain(load_program(config).chains["devnet"], QUIET) as live:
+            ledger = live.ledger()
+            assert ledger is not None
+            life = Life(net, addresses, live, ledger, seed)
+            await life.begin()
+            await life.live_on(blocks)
+    print(life.seen, life.restless.done)
+    assert life.wrong == {}
+    assert life.seen.folded > life.seen.given // 3, "what is only read proves nothing"
+    assert life.seen.reasons, "nothing was there to be found"
+    assert life.seen.happenings["fork"] + life.seen.happenings["reorg"] > 0
+
+
+async def test_a_debt_whose_interest_shows_takes_the_smaller_debts_of_its_token_with_it(tmp_path: Path) -> None:
+    """Without proof all are believed. The smallest is never given out wrong: it is read before its interest shows."""
+    with Devnet.start() as net:
+        addresses = deploy_protocols(net)
+        config = Setting(net, addresses, tmp_path).configure()
+        large, small, *_ = addresses.users
+        debt = Address(addresses.aave.reserves["WBTC"].variable_debt_token)
+        for user, units in ((large, 10**8), (small, 5 * 10**7)):
+            Desk(net, addresses).borrow(user, "WBTC", units)
+        net.mine()
+        async with open_chain(load_program(config).chains["devnet"], QUIET) as live:
+            ledger = live.ledger()
+            assert ledger is not None
+            asks: dict[Key, Ask] = {
+                (call.target, call.data): call for call in [ERC20.balanceOf(debt, large), ERC20.balanceOf(debt, small)]
+            }
+            believed, wrong, found, showed = 0, Counter[Key](), list[Difference](), Counter[Key]()
+            before = None
+            for number in range(40):
+                at = await live.head()
+                await ledger.follow([at] if number else [])
+                given, truth = await ledger.fetch(asks, at), await live.reader.fetch(asks, at)
+                believed += all(ledger.way(key) is Way.FOLDED for key in asks)
+                wrong.update(key for key, one, other in zip(asks, given, truth, strict=True) if one != other)
+                showed.update(key for key, one, other in zip(asks, truth, before or truth, strict=True) if one != other)
+                before = truth
+                if number % 4 == 3:
+                    found += await audit(ledger, rotation_of_all(ledger), at)
+                    found += await settle(ledger, at.number)
+                net.mine(dt=60)
+        first, second = asks
+        assert believed
+        assert [one.key for one in found] == [first]
+        assert set(wrong) == {first}
+        assert showed[second]
+        assert ledger.flaws.keys() == {first, second}
+
+
+def rotation_of_all(ledger: Ledger) -> list[CallKey]:
+    return [key for turn in range(SHARES) for key in rotation(ledger, turn)]

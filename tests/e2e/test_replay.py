@@ -68,7 +68,11 @@ class Stage:
         return open_store(f"sqlite:///{config.with_suffix('.db')}")
 
 
-@pytest.fixture(params=[14396881, 15050000])
+MOVED = {13287210: 3, 14396881: 14, 15050000: 18, 15538827: 57}
+"""Balances and reserves that the logs of each block change. The first is one pair's trades among payments of ether."""
+
+
+@pytest.fixture(params=MOVED)
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     replay = Replay.load(FOLDER / f"{request.param}_replay.json.gz")
     with replay.start(KNOWN + BEFORE) as anvil:
@@ -111,7 +115,7 @@ async def test_a_real_block_is_stored_by_logs_as_by_reads_and_as_a_plain_look_sa
                 await reached(store, at)
         folded = (await stores["logs"].chain_state("devnet")).ways["folded"]
     said_by_mainnet(stage)
-    assert folded > len(stage.replay.expected) // 4
+    assert folded >= MOVED[number], "what changed is answered from logs again, a few blocks later"
     clean = stage.configure("clean", stage.anvil.url, ledger=False)
     await index_each(clean, range(first, number + AFTER + 1))
     plain = await digests(clean, first, number + AFTER)
@@ -131,7 +135,7 @@ async def test_logs_of_a_real_block_lead_to_what_the_node_answers_but_for_fees_o
         moved = dict(await ledger.follow([at]))[at]
         wrong = await differing(ledger, at)
     assert at.number == stage.replay.number
-    assert len(moved) >= 10
+    assert len(moved) == MOVED[at.number]
     assert {target for target, _ in wrong} == (FEE_ON_TRANSFER if at.number == 14396881 else set())
 
 

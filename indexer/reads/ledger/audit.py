@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from zlib import crc32
 
 from indexer.errors import EndpointError, Verdict
 from indexer.model import BlockRef
@@ -43,9 +44,9 @@ class Difference:
 
 
 def rotation(ledger: Ledger, turn: int) -> list[CallKey]:
-    """The part of the answers given out whose turn it is; every part comes once in `SHARES` turns."""
-    given = [track for track in ledger.book.tracks.values() if track.trusted]
-    return [track.key for i, track in enumerate(given) if i % SHARES == turn % SHARES or is_feed(track.key)]
+    """The part of the answers given out whose turn it is; each answer comes once in `SHARES` turns."""
+    keys = [track.key for track in ledger.book.tracks.values() if track.trusted]
+    return [key for key in keys if is_feed(key) or (crc32(key[0].encode() + key[1]) - turn) % SHARES == 0]
 
 
 def changed(ledger: Ledger, upto: int) -> list[CallKey]:
