@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 from eth_hash.auto import keccak
@@ -72,6 +73,13 @@ def may_contain(bloom: int, query: LogQuery) -> bool:
         return False
     wanted: Iterable[tuple[str, ...]] = [topics for topics in query.topics if topics]
     return all(any(_has(bloom, topic) for topic in topics) for topics in wanted)
+
+
+def says_little(bloom: int, query: LogQuery) -> bool:
+    """Whether a filter as full as this one would rather let the query pass, whatever is in the block."""
+    by_chance = (bloom.bit_count() / 2048) ** 3
+    sets = [query.addresses, *(topics for topics in query.topics if topics)]
+    return prod(1 - (1 - by_chance) ** len(items) for items in sets if items) > 0.5
 
 
 def leaves_out(bloom: int, documents: Sequence[Any]) -> bool:
