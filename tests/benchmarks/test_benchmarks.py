@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,6 +84,20 @@ async def test_a_backfill_of_a_real_local_chain_is_measured() -> None:
 def test_rows_are_counted_as_they_change() -> None:
     figure = store_rows.measure(positions=20, snapshots=3, changing=0.5)
     assert figure.note.startswith("40 rows in 3 commits of 20 holdings")
+
+
+def test_a_block_of_many_deployments_is_measured_with_the_size_that_it_leaves() -> None:
+    figure = store_rows.measure_following(deployments=3, blocks=2)
+    assert figure.note.endswith("MB after 2 blocks")
+    assert figure.value > 0
+
+
+async def test_a_block_in_which_one_deployment_changed_costs_a_snapshot_of_one(tmp_path: Path) -> None:
+    await store_rows.following(tmp_path / "store.db", deployments=5, blocks=4)
+    with sqlite3.connect(tmp_path / "store.db") as database:
+        rows = database.execute("SELECT number, count(*) FROM snapshot GROUP BY number ORDER BY number").fetchall()
+        assert rows == [(1, 5), (2, 1), (3, 1), (4, 1), (5, 1)]
+        assert database.execute("SELECT count(*) FROM point").fetchone() == (5,)
 
 
 def test_a_ratio_says_how_many_times_the_floors_effort_it_is() -> None:

@@ -24,6 +24,9 @@ from indexer.reads.source import CallKey, Key, Raw
 PROOFS = 2
 """Reads at different times that must agree before a folded answer is believed; and again after its first change."""
 
+ONCE_MISREAD = -1
+"""Of two reads that contradict each other either may be wrong: it takes one more to accuse a contract."""
+
 PROOF_S = 3_600
 """And so much block time they must span where interest could be too small to be seen at once."""
 
@@ -236,6 +239,8 @@ class Ledger:
             self.mark(track.key, Flaw("it no longer answers as it did", at.number))
         elif read in track.states:
             track.agreed = 0
+        elif track.agreed == 0:
+            self.book.open(track.key, track.rule, read, at.number, at.timestamp).agreed = ONCE_MISREAD
         else:
             return [Dispute(track, read, track.verified)]
         return []
