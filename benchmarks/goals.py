@@ -1,7 +1,7 @@
 """Every goal of speed beside what is measured now: `python -m benchmarks.goals [--quick] [--python PATH]`.
 
-A snapshot is judged by the clock, for it takes turns with its floor. Everything else is judged by the processor: it runs
-before or after what it is compared with, and other programs may want the machine meanwhile. Both are told. Takes some
+A snapshot is judged by the clock, for it takes turns with its floor. Everything else is judged by the processor: it is
+run before or after what it is compared with, and other programs may want the machine meanwhile. Both are told. Some
 minutes; `--quick` takes few repetitions and samples, for a look. Exits with 1 where a goal is not reached.
 """
 
