@@ -40,6 +40,11 @@ class State:
     def __len__(self) -> int:
         return len(self.holdings) + len(self.quotes)
 
+    def says(self, other: State) -> bool:
+        """Whether it is the same. What is short, and most often another one, is compared first."""
+        as_a_whole = self.said == other.said and self.totals == other.totals
+        return as_a_whole and self.quotes == other.quotes and self.holdings == other.holdings
+
 
 NOTHING = State({}, {})
 """Before the first snapshot: none says the same."""
