@@ -117,9 +117,10 @@ class BlockLogs:
         selection = self._choice.pick(self._filters)
         said = await self._ask(selection, at)
         if said is None and selection.wide:
-            self._choice.refused()
+            said = await self._ask(self._filters.narrow, at)
+            if said is not None:
+                self._choice.refused(selection)
             selection = self._filters.narrow
-            said = await self._ask(selection, at)
         if said is None:
             return await self._range([at])
         if said.found.complete or not (said.found.doubtful or self._is_sampled()):

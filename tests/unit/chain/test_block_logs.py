@@ -120,6 +120,34 @@ async def test_an_endpoint_that_wants_contracts_named_gets_them(node: Node) -> N
     assert nodes.distrusted == {}
 
 
+async def test_several_blocks_are_asked_for_by_event_only_where_it_is_known_what_they_weigh(node: Node) -> None:
+    nodes = Nodes([node])
+    read = logs_of(nodes)
+    await read(FEW, [node.mine()])
+    await read(MANY, [])
+    nodes.sent.clear()
+    assert len(read.ahead(2, 4)) == 2, "nobody knows yet"
+    read.came([], Replies([[], []], "one"))
+    await followed(node, read, 1, *foreign(2))
+    assert len(read.ahead(3, 5)) == 1
+    read.came([], Replies([[]], "one"))
+    assert len(read.ahead(3, 66)) == 2, "so many would weigh too much"
+
+
+async def test_an_endpoint_that_gives_no_whole_block_is_asked_by_event_as_before(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = Nodes([node])
+    read = await whole_blocks(node, nodes, monkeypatch, 4)
+    node.mend = lambda filter_, logs: logs if "topics" in filter_ else refusal("too many results")
+    at = node.mine(transfer(HOLDERS[0], 4), *foreign(2))
+    assert amounts(await read(MANY, [at])) == [4]
+    monkeypatch.setattr(log_filters, "PROVE_EVERY", 100)
+    nodes.sent.clear()
+    assert amounts(await followed(node, read, 3, transfer(HOLDERS[0], 4))) == [4]
+    assert nodes.filters[-1]["topics"] == [[TRANSFER, SYNC]]
+
+
 HOSTILE: dict[str, Any] = {
     "no log": 7,
     "a log without topics": {"address": STRANGER, "blockHash": "0x"},
