@@ -110,8 +110,8 @@ class Tail:
 class Recent:
     """What is true of a chain as long as its count of `writes` is this one.
 
-    `searched`: what is stored of it. `tip`: the highest number of a point, on whatever fork. `flowed`: of a deployment the
-    highest live block with flows.
+    `searched`: what is stored of it. `tip`: the highest number of a point, on whatever fork. `flowed`: of a deployment
+    the highest live block with flows.
     """
 
     writes: int
