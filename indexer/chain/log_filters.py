@@ -26,6 +26,10 @@ LIGHT_BYTES = 8_192
 AHEAD_BYTES = 65_536
 """And one of less also for a block that is perhaps not there."""
 
+REQUEST_BYTES = 131_072
+"""What one more request may weigh: logs of whatever contract show of which block an answer is, where a filter that finds
+nothing leaves it open, so that the block is asked for again by its hash."""
+
 LOG_BYTES = 650
 """Of a log in JSON: a transfer's."""
 
@@ -111,7 +115,7 @@ class Choice:
         if least <= LIGHT_BYTES or not filters.wide.wide:
             return filters.narrow
         self._until_probe -= 1
-        is_light = self._foreign_bytes is not None and self._foreign_bytes * blocks <= least
+        is_light = self._foreign_bytes is not None and self._foreign_bytes * blocks <= least + REQUEST_BYTES
         if not is_light and (blocks > 1 or self._until_probe > 0):
             return filters.narrow
         self._until_proof -= 1
