@@ -34,8 +34,8 @@ class Answers:
 class Found:
     """A block's logs, in order. Not `complete`: its header's filter allows, or asks for, more than came.
 
-    `doubtful`: it need not do that. Filters of full blocks allow nearly anything. `by_filter`: only the filter says it is
-    complete. `is_true`: whether the filter has a log that came, if any did; on some chains it has none.
+    `doubtful`: it need not do that; filters of full blocks allow nearly anything. `by_filter`: it is complete by the
+    filter's word alone. `is_true`: whether the filter has a log that came, if any did; on some chains it has none.
     """
 
     logs: list[Log]

@@ -27,8 +27,8 @@ AHEAD_BYTES = 65_536
 """And one of less also for a block that is perhaps not there."""
 
 REQUEST_BYTES = 131_072
-"""What one more request may weigh: logs of whatever contract show of which block an answer is, where a filter that finds
-nothing leaves it open, so that the block is asked for again by its hash."""
+"""What one more request may weigh. Logs of whatever contract show of which block an answer is; a filter that finds
+nothing may leave it open, and then the block is asked for again by its hash."""
 
 LOG_BYTES = 650
 """Of a log in JSON: a transfer's."""
