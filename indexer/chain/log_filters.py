@@ -26,6 +26,10 @@ LIGHT_BYTES = 8_192
 AHEAD_BYTES = 65_536
 """And one of less also for a block that is perhaps not there."""
 
+REQUEST_BYTES = 131_072
+"""What one more request may weigh. Logs of whatever contract show of which block an answer is; a filter that finds
+nothing may leave it open, and then the block is asked for again by its hash."""
+
 LOG_BYTES = 650
 """Of a log in JSON: a transfer's."""
 
@@ -100,7 +104,7 @@ class Choice:
     """Which way the next block is asked for. Knows what other contracts' logs weighed in the blocks before."""
 
     def __init__(self) -> None:
-        self._foreign_bytes = 0.0
+        self._foreign_bytes: float | None = None
         self._until_probe = 0
         self._until_proof = PROVE_EVERY
         self._provable, self._proven = True, 0
@@ -111,7 +115,8 @@ class Choice:
         if least <= LIGHT_BYTES or not filters.wide.wide:
             return filters.narrow
         self._until_probe -= 1
-        if self._foreign_bytes * blocks > least and (self._until_probe > 0 or blocks > 1):
+        is_light = self._foreign_bytes is not None and self._foreign_bytes * blocks <= least + REQUEST_BYTES
+        if not is_light and (blocks > 1 or self._until_probe > 0):
             return filters.narrow
         self._until_proof -= 1
         if self._until_proof <= 0 and self._provable and blocks == 1:
@@ -124,13 +129,17 @@ class Choice:
         if selection.whole:
             self._proven += complete
         elif selection.wide:
-            seen = skipped * LOG_BYTES / blocks
-            known = seen if self._until_probe <= 0 else self._foreign_bytes
-            self._foreign_bytes, self._until_probe = known + (seen - known) / 8, PROBE_EVERY
+            seen, known = skipped * LOG_BYTES / blocks, self._foreign_bytes
+            steady = known if known is not None and self._until_probe > 0 else seen
+            self._foreign_bytes = steady + (seen - steady) / 8
+            self._until_probe = PROBE_EVERY
 
-    def refused(self) -> None:
-        """The endpoint wants contracts named: not asked otherwise for a while."""
-        self._foreign_bytes, self._until_probe = float("inf"), PROBE_EVERY
+    def refused(self, selection: Selection) -> None:
+        """The endpoint answers only where contracts are named: not asked otherwise for a while."""
+        if selection.whole:
+            self.unproven()
+        else:
+            self._foreign_bytes, self._until_probe = float("inf"), PROBE_EVERY
 
     def unproven(self) -> bool:
         """A whole block's logs do not make up its filter: is that strange? Where it was never otherwise, it is not
