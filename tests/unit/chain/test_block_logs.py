@@ -408,3 +408,15 @@ async def test_each_part_of_what_came_ahead_must_be_of_the_block(node: Node) -> 
     answers = [node.answer(request) for request in [header_request(at.number), *read.ahead(at.number, at.number)]]
     read.came([at], Replies([*answers[:2], []], "one"))
     assert amounts(await read(both, [at])) == [2, 3]
+
+
+async def test_contracts_that_are_seen_whole_and_silent_cost_no_second_request(node: Node) -> None:
+    nodes, queries = Nodes([node]), (*MANY, OF_ONE)
+    read = logs_of(nodes)
+    await read(queries, [node.mine(transfer(HOLDERS[0], 1), *foreign(3))])
+    for logs in ([transfer(HOLDERS[0], 2), log(POOLS[0], (OTHER,))], [log(STRANGER, (OTHER,), 2)], []):
+        at = node.mine(*logs)
+        node.blooms[at.number] = "0x" + "ff" * 256 if logs else "0x" + "00" * 256
+        await looked(nodes, read, at.number, at)
+        assert amounts(await read(queries, [at])) == [2] * bool(logs)
+        assert nodes.sent == []
