@@ -6,7 +6,7 @@ contract, may be less, or far more. What they weigh is learned from the blocks s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -88,15 +88,24 @@ class Selection:
 
 
 class Filters:
-    """The ways to ask a block for what several queries find."""
+    """The ways to ask a block for what several queries find: `narrow`, `wide` by first topics, `whole`.
+
+    Where few contracts are named, `narrow` asks in one part for all that any query may want of any of them.
+    Where a query takes any event of some contracts, `wide` asks for all logs as well, in one part: any of them shows of
+    which block they are, while a part of those contracts alone would be empty as a rule, and show nothing.
+    """
 
     def __init__(self, queries: Sequence[LogQuery]) -> None:
-        self.narrow = Selection(_parts(queries))
-        of_any = [query for query in queries if not first_topics(query)]
         events = tuple(sorted({Hash(event) for query in queries for event in first_topics(query)}))
+        topics = (events,) if all(first_topics(query) for query in queries) else ()
         sift = Sieve(queries).sift
-        by_event = Part.of(LogQuery((), (events,), 0, ANY_BLOCK), sift)
-        self.wide = Selection((by_event, *_parts(of_any)), wide=True) if events else self.narrow
+        emitters = tuple(sorted({emitter for query in queries for emitter in query.addresses}))
+        if all(query.addresses for query in queries) and len(emitters) <= MOST_ADDRESSES:
+            self.narrow = Selection((Part.of(LogQuery(emitters, topics, 0, ANY_BLOCK), sift),))
+        else:
+            self.narrow = Selection(tuple(Part.of(part) for query in queries for part in _chunks(query)))
+        by_event = Part.of(LogQuery((), topics, 0, ANY_BLOCK), sift)
+        self.wide = Selection((by_event,), wide=True) if events else self.narrow
         self.whole = Selection((Part.of(LogQuery((), (), 0, ANY_BLOCK), sift),), wide=True, whole=True)
 
 
@@ -148,5 +157,5 @@ class Choice:
         return self._provable
 
 
-def _parts(queries: Sequence[LogQuery]) -> tuple[Part, ...]:
-    return tuple(Part.of(part) for query in queries for part in chunks(query, MOST_ADDRESSES, MOST_TOPICS))
+def _chunks(query: LogQuery) -> Iterator[LogQuery]:
+    return chunks(query, MOST_ADDRESSES, MOST_TOPICS)

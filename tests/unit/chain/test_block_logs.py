@@ -402,9 +402,30 @@ async def test_on_a_chain_without_filters_an_empty_answer_that_came_ahead_is_not
 async def test_each_part_of_what_came_ahead_must_be_of_the_block(node: Node) -> None:
     """The parts of a batch may be answered by different machines, some of which lag behind."""
     read = logs_of(Nodes([node]))
-    both = (FEW[0], OF_ONE)
+    both = (FEW[0], LogQuery((), ((TRANSFER,), HOLDERS[:2]), 0, ANY_BLOCK))
     await read(both, [node.mine(log(POOLS[1], (SYNC,), 1))])
-    at = node.mine(log(POOLS[1], (SYNC,), 2), log(STRANGER, (), 3))
+    at = node.mine(log(POOLS[1], (SYNC,), 2), transfer(HOLDERS[1], 3))
     answers = [node.answer(request) for request in [header_request(at.number), *read.ahead(at.number, at.number)]]
     read.came([at], Replies([*answers[:2], []], "one"))
     assert amounts(await read(both, [at])) == [2, 3]
+
+
+async def test_contracts_that_are_seen_whole_and_silent_cost_no_second_request(node: Node) -> None:
+    nodes, queries = Nodes([node]), (*MANY, OF_ONE)
+    read = logs_of(nodes)
+    await read(queries, [node.mine(transfer(HOLDERS[0], 1), *foreign(3))])
+    for logs in ([transfer(HOLDERS[0], 2), log(POOLS[0], (OTHER,))], [log(STRANGER, (OTHER,), 2)], []):
+        at = node.mine(*logs)
+        node.blooms[at.number] = "0x" + "ff" * 256 if logs else "0x" + "00" * 256
+        await looked(nodes, read, at.number, at)
+        assert amounts(await read(queries, [at])) == [2] * bool(logs)
+        assert nodes.sent == []
+
+
+async def test_what_is_wanted_of_few_contracts_is_asked_for_in_one_request(node: Node) -> None:
+    nodes = Nodes([node])
+    read = logs_of(nodes)
+    queries = (FEW[0], LogQuery(POOLS[:1], ((TRANSFER,), HOLDERS[:2]), 0, ANY_BLOCK))
+    logs = [log(POOLS[1], (SYNC,), 2), transfer(HOLDERS[1], 3), transfer(HOLDERS[9], 4), log(POOLS[1], (OTHER,), 5)]
+    assert amounts(await read(queries, [node.mine(*logs)])) == [2, 3]
+    assert [one["address"] for one in nodes.filters] == [list(POOLS[:2])]
