@@ -1,8 +1,8 @@
 """Every goal of speed beside what is measured now: `python -m benchmarks.goals [--quick] [--python PATH]`.
 
-A snapshot is judged by the clock, for it takes turns with its floor. Everything else is judged by the processor: it is
-run before or after what it is compared with, and other programs may want the machine meanwhile. Both are told. Some
-minutes; `--quick` takes few repetitions and samples, for a look. Exits with 1 where a goal is not reached.
+A snapshot is judged by the clock: it takes turns with its floor. Everything else by the processor, for it runs before
+or after what it is compared with, and other programs may want the machine meanwhile. Both are told. Some minutes;
+`--quick` takes few repetitions and samples, for a look. Exits with 1 where a goal is not reached.
 """
 
 from __future__ import annotations
