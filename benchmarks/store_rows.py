@@ -51,7 +51,7 @@ def series(positions: int, snapshots: int, changing: float) -> Iterator[tuple[Sn
     keys = [(address(1 + i % TOKENS), address(10_000 + i)) for i in range(positions)]
     held = [line(token, owner, dice.getrandbits(100)) for token, owner in keys]
     tokens = {address(1 + i): Token(address(1 + i), f"T{i}", 18) for i in range(min(TOKENS, positions))}
-    quotes = {token: Quote(token, PRICE, PRICE, PRICE, Grade.A, "fixed", updated_at=1) for token in tokens}
+    quotes = {token: Quote(token, PRICE, PRICE, PRICE, Grade.A, "fixed") for token in tokens}
     for number in range(1, snapshots + 1):
         moved = range(positions) if number == 1 else dice.sample(range(positions), int(positions * changing))
         for index in moved:

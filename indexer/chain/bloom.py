@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 from eth_hash.auto import keccak
 
 from indexer.chain.base import Request, Transport
-from indexer.chain.blocks import header_request, parse_header
-from indexer.chain.log_parse import Matcher
+from indexer.chain.blocks import Headers, header_request, parse_header
+from indexer.chain.log_parse import Matcher, merge
 from indexer.errors import EndpointError, Verdict
-from indexer.model import Log, LogQuery
+from indexer.model import BlockRef, Log, LogQuery
 
 
 async def check_sample(transport: Transport, query: LogQuery, logs: Sequence[Log], endpoint: str, blocks: int) -> None:
@@ -44,11 +45,26 @@ async def _ask_another(
     """What another endpoint has in blocks from which nothing was returned though the filter allows it."""
     filters = [_filter(query, hash_) for _, hash_ in doubtful]
     replies = await transport.send([Request("eth_getLogs", (filter_,)) for filter_ in filters], avoid=endpoint)
-    if replies.endpoint == endpoint:
-        return
     for (number, _), answer in zip(doubtful, replies.items, strict=True):
         if not isinstance(answer, EndpointError) and Matcher(query).parse(answer):
             raise _wrong("logs left out that another endpoint has", endpoint, number)
+
+
+async def rest_of(transport: Transport, queries: Sequence[LogQuery], at: BlockRef, read: Headers) -> list[Log]:
+    """Of a block that was `read` and from which nothing was returned: what another endpoint has, if its filter allows
+    any. An answer that is none says nothing. Raises ChainUnavailable."""
+    bloom = bloom_of(read.answers[0])
+    doubtful = [query for query in queries if query.to_block >= at.number and may_contain(bloom, query)]
+    if not doubtful:
+        return []
+    requests = [Request("eth_getLogs", (_filter(query, at.hash),)) for query in doubtful]
+    replies = await transport.send(requests, avoid=read.endpoint)
+    answers = zip(doubtful, replies.items, strict=True)
+    try:
+        return merge([Matcher(q).parse(answer) for q, answer in answers if not isinstance(answer, EndpointError)])
+    except EndpointError as error:
+        transport.distrust(replies.endpoint, error.message)
+        return []
 
 
 def may_contain(bloom: int, query: LogQuery) -> bool:
@@ -57,6 +73,13 @@ def may_contain(bloom: int, query: LogQuery) -> bool:
         return False
     wanted: Iterable[tuple[str, ...]] = [topics for topics in query.topics if topics]
     return all(any(_has(bloom, topic) for topic in topics) for topics in wanted)
+
+
+def says_little(bloom: int, query: LogQuery) -> bool:
+    """Whether a filter as full as this one would rather let the query pass, whatever is in the block."""
+    by_chance = (bloom.bit_count() / 2048) ** 3
+    sets = [query.addresses, *(topics for topics in query.topics if topics)]
+    return prod(1 - (1 - by_chance) ** len(items) for items in sets if items) > 0.5
 
 
 def leaves_out(bloom: int, documents: Sequence[Any]) -> bool:

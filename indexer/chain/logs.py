@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from indexer.chain.base import Request, Transport
-from indexer.chain.blocks import header
-from indexer.chain.bloom import check_sample
+from indexer.chain.blocks import read_headers
+from indexer.chain.bloom import check_sample, rest_of
 from indexer.chain.log_parse import Matcher, merge
 from indexer.chain.log_split import chunks, is_about_results, split
 from indexer.errors import EndpointError, Verdict, WrongFork
@@ -33,8 +33,8 @@ async def fetch(transport: Transport, query: LogQuery, at: BlockRef) -> list[Log
 class LogReader:
     """Reads logs of one chain, and remembers how many blocks its endpoints take at once.
 
-    `sample_blocks` of every window are compared with the bloom filters of their headers, and where those say that a
-    log may be missing, with another endpoint.
+    `sample_blocks` of every window of more than one, and the last block, at which is looked anyway, are compared with
+    the bloom filters of their headers, and where those say that a log may be missing, with another endpoint.
     """
 
     def __init__(
@@ -74,10 +74,17 @@ class LogReader:
         upto = [replace(query, to_block=min(query.to_block, at.number)) for query in queries]
         logs = merge([part for parts in [await self._parts(query) for query in upto] for part in parts])
         check_hashes(logs, [*known, at])
-        now = await header(self._transport, at.number)
-        if now != at:
+        read = await read_headers(self._transport, [at.number])
+        if isinstance(read.items[0], EndpointError):
+            raise read.items[0]
+        if read.items[0] != at:
             raise WrongFork(f"block {at} left the chain while its logs were read", chain=self._transport.name)
-        return logs
+        if not self._sample or any(log.block_number == at.number for log in logs):
+            return logs
+        lanes = [lane for query in upto for lane in chunks(query, self._most_addresses, self._most_topics)]
+        rest = await rest_of(self._transport, lanes, at, read)
+        check_hashes(rest, [at])
+        return merge([logs, rest])
 
     async def _parts(self, query: LogQuery) -> list[list[Log]]:
         """All parts, a few at once; each as wide as the ones before have taught."""
@@ -129,7 +136,7 @@ class LogReader:
             return answer
         try:
             logs = Matcher(query).parse(answer)
-            if self._sample:
+            if self._sample and _length(query) > 1:
                 await check_sample(self._transport, query, logs, replies.endpoint, self._sample)
         except EndpointError as error:
             if error.verdict is not Verdict.MALFORMED or avoid is not None:

@@ -171,7 +171,7 @@ def _reader(settings: ChainSettings, transport: Transport, lender: Lender | None
         multicall.address if multicall else None,
         multicall.first_block if multicall else 0,
         block_number=settings.block_number,
-        logs=LogReader(transport).fetch,
+        logs=LogReader(transport, sample_blocks=SAMPLED_BLOCKS).fetch,
         lender=lender,
     )
 

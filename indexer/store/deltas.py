@@ -108,7 +108,8 @@ class Recent:
     """What is true of a chain as long as its count of `writes` is this one.
 
     `searched`: what is stored of it. `tip`: the highest number of a point, on whatever fork. `last`: the snapshot that
-    holds from there on, of deployments of which that is known.
+    holds from there on, of deployments of which that is known. `flowed`: of a deployment the highest live block with
+    flows.
     """
 
     writes: int
@@ -116,6 +117,7 @@ class Recent:
     searched: dict[int, int]
     tip: int
     last: dict[int, Spot | None] = field(default_factory=dict)
+    flowed: dict[int, int] = field(default_factory=dict)
 
 
 class Memory:

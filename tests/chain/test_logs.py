@@ -12,6 +12,7 @@ from devnet import Anvil, faults
 from devnet.proxy import Act, Document, Exchange, FaultProxy
 from indexer.chain import logs as chain_logs
 from indexer.chain.blocks import header
+from indexer.chain.health import Trouble
 from indexer.chain.logs import LogReader
 from indexer.chain.pool import Pool
 from indexer.config.secret import Secret
@@ -325,3 +326,27 @@ async def test_complete_logs_pass_the_filter_without_being_asked_for_elsewhere(
     reader = LogReader(pool, sample_blocks=200)
     assert short(await reader.fetch(query, await pinned(pool))) == of_node(world.anvil, query)
     assert second.posts == 0
+
+
+async def test_logs_left_out_of_the_last_block_are_taken_from_another_endpoint(
+    world: World, any_: LogQuery, proxy: FaultProxy, second: FaultProxy, pool_of: PoolMaker
+) -> None:
+    pool = pool_of(proxy, second)
+    at = await pinned(pool)
+    query = replace(any_, from_block=at.number)
+    proxy.fault(faults.results("eth_getLogs", lambda asked, result: []))
+    assert await LogReader(pool).fetch(query, at) == []
+    found = short(await LogReader(pool, sample_blocks=2).fetch(query, at))
+    assert found == of_node(world.anvil, query)
+    assert found
+
+
+async def test_a_second_opinion_on_the_last_block_that_is_no_answer_says_nothing(
+    any_: LogQuery, proxy: FaultProxy, second: FaultProxy, pool_of: PoolMaker, troubles: list[Trouble]
+) -> None:
+    pool = pool_of(proxy, second)
+    at = await pinned(pool)
+    proxy.fault(faults.results("eth_getLogs", lambda asked, result: []))
+    second.fault(faults.results("eth_getLogs", lambda asked, result: {"logs": result}))
+    assert await LogReader(pool, sample_blocks=2).fetch(replace(any_, from_block=at.number), at) == []
+    assert [trouble.kind for trouble in troubles] == ["distrusted"]

@@ -433,7 +433,7 @@ async def test_what_a_balance_of_the_same_token_gave_out_wrong_is_dated_too() ->
 
 async def test_interest_of_one_holder_that_shows_makes_the_small_balance_beside_it_read() -> None:
     node = Node()
-    ledger = ledger_of(node)
+    ledger = ledger_of(node, proof_s=100)
     await agree(node, ledger, node.block(0), BALANCE, OTHER)
     for _ in range(2):
         await ledger.follow([at := silently(node, 7)])
@@ -456,6 +456,19 @@ async def test_an_answer_from_an_older_state_accuses_nobody() -> None:
     assert ledger.way(BALANCE) is Way.FOLDED
 
 
+async def test_a_first_answer_from_an_older_state_accuses_nobody() -> None:
+    node = Node()
+    first = minted(node, HOLDERS[0], 100)
+    ledger = ledger_of(node)
+    ledger.start(first)
+    right, node.worlds[first.number] = node.worlds[first.number], node.worlds[0]
+    await agree(node, ledger, first, BALANCE, OTHER)
+    node.worlds[first.number] = right
+    await follow(node, ledger, 4, BALANCE, OTHER, play=False)
+    assert (ledger.flaws, ledger.distrusted) == ({}, {})
+    assert {ledger.way(BALANCE), ledger.way(OTHER)} == {Way.FOLDED}
+
+
 async def test_given_answers_that_an_older_state_contradicts_are_believed_again_after_an_audit() -> None:
     node = Node()
     ledger = ledger_of(node)
@@ -476,6 +489,7 @@ async def test_a_log_left_out_while_a_balance_is_proven_accuses_that_balance_and
     node = Node()
     ledger = ledger_of(node)
     await agree(node, ledger, node.block(0), BALANCE, OTHER)
+    await follow(node, ledger, 1, BALANCE, OTHER, play=False)
     at = minted(node, HOLDERS[0], 100)
     node.hidden.add((at.number, 0))
     await ledger.follow([at])
