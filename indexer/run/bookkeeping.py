@@ -50,6 +50,10 @@ class Bookkeeper:
         """A block that follows the last one noted."""
         self.behind.append(block)
 
+    def know(self, block: BlockRef) -> bool:
+        """Whether a block was noted, and not taken back."""
+        return self.ledger.blocks.get(block.number) == block or block in self.behind
+
     def rewind(self, ancestor: BlockRef) -> None:
         """Blocks above this one are no longer on the chain."""
         self.behind = [block for block in self.behind if block.number <= ancestor.number]

@@ -71,6 +71,7 @@ class ChainDaemon:
         self.log = log
         self.known = Known()
         self.last: BlockRef | None = None
+        self.logs = live.block_logs()
         self.books: Bookkeeper | None = None
         self.auditor = Auditor(live, store, log, live.program.settings.audit_one_in)
         self.watch = watch((d.row() for d in live.program.deployments), store, log, quality)
@@ -87,22 +88,28 @@ class ChainDaemon:
 
     async def _follow(self) -> None:
         self.known = await Known.load(self.store, self.chain)
-        logs = self.live.block_logs()
-        ledger = self.live.ledger(logs)
-        self.books = Bookkeeper(ledger, Standing(ledger)) if ledger else None
         state = await self.store.chain_state(self.chain.name)
         heads = await self.store.heads(self.chain.name)
         self.last = heads[-1] if heads else None
+        self.books = self._books_upto(self.last)
         self.log.info(
             "following", since=self.last.number if self.last else None, deployments=len(self.chain.deployments)
         )
         if self.last is None:
             await self._patiently(self._first_points)
         async with self.live.wake() as wake:
-            follower = self.live.follower(heads, state.finalized, wake, logs if ledger else None)
+            follower = self.live.follower(heads, state.finalized, wake, self.logs if self.books else None)
             async with aclosing(follower.events()) as events:
                 async for event in events:
                     await self._handle(event)
+
+    def _books_upto(self, head: BlockRef | None) -> Bookkeeper | None:
+        """Those that were kept, from the store's head on: what was not audited yet still will be. Else new ones."""
+        if self.books and head and self.books.know(head):
+            self.books.rewind(head)
+            return self.books
+        ledger = self.live.ledger(self.logs)
+        return Bookkeeper(ledger, Standing(ledger)) if ledger else None
 
     async def _handle(self, event: Advanced | Reorged | Finalized) -> None:
         match event:

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ import structlog
 from aiohttp import web
 
 from devnet.desk import Desk
-from devnet.faults import Document, results, stale_state
-from devnet.proxy import Act, Exchange, FaultProxy
+from devnet.faults import Document, meanwhile, results, stale_state
+from devnet.proxy import Act, Exchange, FaultProxy, Rule
 from indexer.config.types import parse_address
 from indexer.model import Bucket, Flow
 from indexer.reads.ledger import audit
@@ -50,14 +51,14 @@ async def behind_a_proxy(setting: Setting, chain: str = "") -> AsyncIterator[tup
             yield proxy, store, start
 
 
-def only_escrow(text: str, chain: str = "") -> str:
+def only_escrow(text: str, chain: str = "", *, ether: bool = False) -> str:
     """The escrow's tokens, without ether: none changes without a log. Without prices: the devnet's feeds are mute."""
     head, *protocols = text.split("[[protocols]]")
     (escrow,) = [one for one in protocols if 'name = "escrow"' in one]
     lines = [line for line in head.splitlines() if not line.startswith("routes")]
     native = '"0x' + "0" * 40 + '", '
     chain_lines = "\n".join(lines).replace("[chains.devnet]", f"[chains.devnet]\n{chain}")
-    return f"{chain_lines}\n[[protocols]]{escrow.replace(native, '')}"
+    return f"{chain_lines}\n[[protocols]]{escrow if ether else escrow.replace(native, '')}"
 
 
 async def mined(proxy: FaultProxy, store: Store, setting: Setting, *sends: tuple[Any, ...]) -> int:
@@ -194,6 +195,44 @@ async def test_a_balance_that_changes_in_silence_is_found_by_rotation_and_mended
             last = await mined(proxy, store, fresh)
             await asyncio.sleep(0)
         await eventually(lambda: same_as_plain_reads(fresh, store, start, last), "the series is mended")
+
+
+async def test_what_was_not_audited_yet_is_audited_though_a_block_left_the_chain_while_it_was_read(
+    fresh: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ether, which is read at every block: there is something to be read when the block is gone."""
+    monkeypatch.setattr(bookkeeping, "AUDIT_EVERY", 12)
+    monkeypatch.setattr(audit, "SHARES", 1)
+    with_ether = partial(only_escrow, ether=True)
+    async with FaultProxy(fresh.net.url) as proxy:
+        config, clean = [
+            fresh.configure(f"{name}.toml", change=with_ether, url=url)
+            for name, url in (("proxied", proxy.url), ("clean", ""))
+        ]
+        async with fresh.store(config) as store, following(load_program(config), store):
+            start = fresh.net.block_number()
+            await reached(store, start)
+            for i in range(6):
+                await mined(proxy, store, fresh, minted(fresh, 10 + i))
+            async with proxy.quiet():
+                _move_silently(fresh, fresh.addresses.token("USDC"), fresh.addresses.escrow, 500)
+                fresh.net.mine()
+            await mined(proxy, store, fresh)
+            gone = proxy.fault(meanwhile(lambda: fresh.net.reorg(1)), method="eth_call", times=1)
+            fresh.net.mine()
+            await eventually(lambda: _taken(gone), "the block was replaced while it was read")
+            for _ in range(26):
+                last = await mined(proxy, store, fresh)
+            await index_each(clean, range(start, last + 1))
+
+            async def mended() -> bool:
+                return await digests(config, start, last) == await digests(clean, start, last)
+
+            await eventually(mended, "the series is mended")
+
+
+async def _taken(rule: Rule) -> bool:
+    return rule.taken > 0
 
 
 def _move_silently(setting: Setting, token: str, holder: str, amount: int) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from indexer.errors import EndpointError
 from indexer.model import Address, BlockRef, Hash, Log, LogQuery
 from indexer.reads.abi import interface
 from indexer.reads.batch import Counted, Sent
@@ -246,14 +247,20 @@ class Ledger:
         return []
 
     async def _settle(self, disputes: Sequence[Dispute], at: BlockRef) -> None:
-        """Mark what reads did not bear out: the question alone, or, where its token does it, all balances of that."""
+        """Mark what reads did not bear out: the question alone, or, where its token does it, all balances of that.
+
+        Without logs to look at, nothing is said of tokens.
+        """
         first = min((one.since for one in disputes if one.track.rule.may_accrue), default=at.number) + 1
         blocks = [self.blocks[number] for number in range(first, at.number + 1) if number in self.blocks]
         known = [one for one in disputes if one.track.rule.may_accrue and one.since in self.blocks]
-        reasons = await explain(self.logs, known, blocks) if known else []
+        try:
+            reasons = await explain(self.logs, known, blocks) if known else []
+        except EndpointError:
+            reasons = []
         for one in disputes:
             self.mark(one.track.key, Flaw(SILENT, at.number))
-        for one, reason in zip(known, reasons, strict=True):
+        for one, reason in zip(known, reasons, strict=False):
             self.blame(one.track, Flaw(reason, at.number))
 
     def _prove(self, track: Track, at: BlockRef) -> None:

@@ -2,113 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
 
 import pytest
 
-from indexer.model import Address, BlockRef, Hash, Log, LogQuery, Status
-from indexer.reads.abi import function
-from indexer.reads.batch import Sent
+from indexer.model import BlockRef, Hash, LogQuery
 from indexer.reads.ledger.audit import audit, changed, rotation, settle
-from indexer.reads.ledger.ledger import Flaw, Ledger
+from indexer.reads.ledger.ledger import Flaw
 from indexer.reads.ledger.rules import Way
-from indexer.reads.plan import Ask, Call, Failed
-from indexer.reads.source import Key, Raw
+from indexer.reads.plan import Failed
+from tests.unit.reads.ledger_nodes import (
+    BALANCE,
+    COUNT,
+    OTHER,
+    ROUND,
+    SUPPLY,
+    Node,
+    agree,
+    asks,
+    follow,
+    ledger_of,
+    proven,
+)
 from tests.unit.reads.ledger_worlds import (
     AGGREGATOR,
     AROUND,
     ERC20,
-    FEED,
     HOLDERS,
-    ITEMS,
     KEYS,
     NOBODY,
     PROXY,
     REGISTRY,
     TOKENS,
-    World,
     key_of,
     padded,
-    word,
 )
-
-ANY = function("any()")
-BALANCE, OTHER, SUPPLY = (
-    key_of(ERC20.balanceOf, TOKENS[1], HOLDERS[0]),
-    key_of(ERC20.balanceOf, TOKENS[1], HOLDERS[1]),
-    key_of(ERC20.totalSupply, TOKENS[1]),
-)
-ROUND, COUNT = key_of(FEED.latestRoundData, PROXY), key_of(ITEMS, REGISTRY)
-
-
-@dataclass
-class Node:
-    """A node of the made-up chain: every block's answers and logs, what was asked, and what it leaves out."""
-
-    world: World = field(default_factory=lambda: World(5))
-    worlds: dict[int, World] = field(default_factory=dict)
-    asked: list[tuple[int, Key]] = field(default_factory=list)
-    hidden: set[tuple[int, int]] = field(default_factory=set)
-    pruned: int = -1
-    sent: Sent = field(default_factory=lambda: Sent(0, 0, 0, 0, 0, 0))
-
-    def __post_init__(self) -> None:
-        self.worlds[0] = deepcopy(self.world)
-
-    def block(self, number: int) -> BlockRef:
-        return BlockRef(number, padded(number), padded(number - 1), 2**32 - 40 + 12 * number)
-
-    def mine(self, *, play: bool = True) -> BlockRef:
-        if play:
-            self.world.block()
-        else:
-            self.world.number, self.world.logs = self.world.number + 1, []
-        return self.keep()
-
-    def keep(self) -> BlockRef:
-        self.worlds[self.world.number] = deepcopy(self.world)
-        return self.block(self.world.number)
-
-    async def fetch(self, questions: Mapping[Key, Ask], at: BlockRef) -> Sequence[Raw]:
-        self.asked += [(at.number, key) for key in questions]
-        answers = self.worlds[at.number].answers()
-        named = {key_of(FEED.aggregator, PROXY): word(AGGREGATOR)}
-        return [(answers | named).get(key, Failed(Status.MISSING, "no code")) for key in questions]
-
-    async def logs(self, queries: Sequence[LogQuery], blocks: Sequence[BlockRef]) -> list[Log]:
-        found = [log for block in blocks for log in self.worlds[block.number].logs]
-        return [log for log in found if (log.block_number, log.log_index) not in self.hidden]
-
-
-def asks(*keys: tuple[Address, bytes]) -> dict[Key, Ask]:
-    return {key: Call(*key, ANY) for key in keys}
-
-
-def ledger_of(node: Node, proof_s: int = 0) -> Ledger:
-    return Ledger(node, node.logs, AROUND, proof_s)
-
-
-async def follow(node: Node, ledger: Ledger, blocks: int, *keys: tuple[Address, bytes], play: bool = True) -> None:
-    """Mine so many blocks; at each one the ledger is asked, and must answer as the node does."""
-    for _ in range(blocks):
-        at = node.mine(play=play)
-        await ledger.follow([at])
-        await agree(node, ledger, at, *keys)
-
-
-async def agree(node: Node, ledger: Ledger, at: BlockRef, *keys: tuple[Address, bytes]) -> None:
-    answers = node.worlds[at.number].answers()
-    assert await ledger.fetch(asks(*keys), at) == [answers[key] for key in keys]
-
-
-async def proven(node: Node, *keys: tuple[Address, bytes], proof_s: int = 0) -> Ledger:
-    """A ledger that folds these questions, after a while in which all of them moved."""
-    ledger = ledger_of(node, proof_s)
-    await agree(node, ledger, node.block(node.world.number), *keys)
-    await follow(node, ledger, 60, *keys)
-    return ledger
 
 
 async def test_what_is_proven_is_not_asked_again_and_stays_right() -> None:
@@ -370,156 +298,3 @@ async def test_a_question_that_is_read_again_is_not_said_to_be_unchanged() -> No
     at = node.block(node.world.number)
     ledger.mark(BALANCE, Flaw("it changes without a log that says so", at.number))
     assert not ledger.unchanged([BALANCE], at, at)
-
-
-def silently(node: Node, amount: int, holder: Address = HOLDERS[0]) -> BlockRef:
-    """A block in which a balance changes and nothing says so."""
-    node.world.balances[TOKENS[1], holder] += amount
-    return node.mine(play=False)
-
-
-def minted(node: Node, holder: Address, amount: int) -> BlockRef:
-    node.world.number, node.world.logs = node.world.number + 1, []
-    node.world.mint_to(TOKENS[1], holder, amount)
-    return node.keep()
-
-
-async def test_a_silent_change_that_shows_at_the_next_log_is_dated_where_it_began() -> None:
-    node = Node()
-    ledger = ledger_of(node)
-    await agree(node, ledger, node.block(0), BALANCE)
-    await follow(node, ledger, 4, BALANCE, play=False)
-    guilty = silently(node, 5)
-    await ledger.follow([guilty])
-    await follow(node, ledger, 6, play=False)
-    at = minted(node, HOLDERS[0], 100)
-    await ledger.follow([at])
-    await agree(node, ledger, at, BALANCE)
-    assert BALANCE in ledger.doubts
-    (found,) = await settle(ledger, at.number)
-    assert (found.key, found.first, found.exact) == (BALANCE, guilty.number, True)
-    for number in range(guilty.number, at.number + 1):
-        await agree(node, ledger, node.block(number), BALANCE)
-
-
-async def test_when_one_balance_changes_in_silence_no_other_of_its_token_is_believed() -> None:
-    node = Node()
-    third = key_of(ERC20.balanceOf, TOKENS[1], HOLDERS[2])
-    ledger = await proven(node, BALANCE, OTHER, SUPPLY)
-    await ledger.follow([guilty := silently(node, 5)])
-    await follow(node, ledger, 3, play=False)
-    (found,) = await audit(ledger, [BALANCE], at := node.block(node.world.number))
-    assert found.first == guilty.number
-    node.asked.clear()
-    await agree(node, ledger, at, BALANCE, OTHER, SUPPLY, third)
-    assert {key for _, key in node.asked} == {BALANCE, OTHER, SUPPLY, third}
-    assert await settle(ledger, at.number) == []
-    assert ledger.flaws.keys() == {BALANCE, OTHER, SUPPLY}
-    await follow(node, ledger, 5, BALANCE, OTHER, SUPPLY, third)
-    assert {ledger.way(key) for key in (BALANCE, OTHER, SUPPLY, third)} == {Way.TIMED}
-
-
-async def test_what_a_balance_of_the_same_token_gave_out_wrong_is_dated_too() -> None:
-    node = Node()
-    ledger = await proven(node, BALANCE, OTHER)
-    await ledger.follow([silently(node, 1, HOLDERS[1])])
-    await follow(node, ledger, 2, play=False)
-    await ledger.follow([silently(node, 1)])
-    at = node.block(node.world.number)
-    (first,) = await audit(ledger, [BALANCE], at)
-    (second,) = await settle(ledger, at.number)
-    assert (first.key, first.first, second.key, second.first) == (BALANCE, at.number, OTHER, at.number - 3)
-
-
-async def test_interest_of_one_holder_that_shows_makes_the_small_balance_beside_it_read() -> None:
-    node = Node()
-    ledger = ledger_of(node, proof_s=100)
-    await agree(node, ledger, node.block(0), BALANCE, OTHER)
-    for _ in range(2):
-        await ledger.follow([at := silently(node, 7)])
-        await agree(node, ledger, at, BALANCE, OTHER)
-    assert ledger.flaws.keys() == {BALANCE, OTHER}
-    assert "without a log" in ledger.flaws[OTHER].reason
-
-
-async def test_an_answer_from_an_older_state_accuses_nobody() -> None:
-    node = Node()
-    ledger = ledger_of(node)
-    await agree(node, ledger, node.block(0), BALANCE, OTHER)
-    at = minted(node, HOLDERS[0], 100)
-    await ledger.follow([at])
-    right, node.worlds[at.number] = node.worlds[at.number], node.worlds[0]
-    await agree(node, ledger, at, BALANCE)
-    node.worlds[at.number] = right
-    assert (ledger.flaws, ledger.distrusted) == ({}, {})
-    await follow(node, ledger, 4, BALANCE, OTHER, play=False)
-    assert ledger.way(BALANCE) is Way.FOLDED
-
-
-async def test_a_first_answer_from_an_older_state_accuses_nobody() -> None:
-    node = Node()
-    first = minted(node, HOLDERS[0], 100)
-    ledger = ledger_of(node)
-    ledger.start(first)
-    right, node.worlds[first.number] = node.worlds[first.number], node.worlds[0]
-    await agree(node, ledger, first, BALANCE, OTHER)
-    node.worlds[first.number] = right
-    await follow(node, ledger, 4, BALANCE, OTHER, play=False)
-    assert (ledger.flaws, ledger.distrusted) == ({}, {})
-    assert {ledger.way(BALANCE), ledger.way(OTHER)} == {Way.FOLDED}
-
-
-async def test_given_answers_that_an_older_state_contradicts_are_believed_again_after_an_audit() -> None:
-    node = Node()
-    ledger = ledger_of(node)
-    await agree(node, ledger, node.block(0), BALANCE, OTHER)
-    await follow(node, ledger, 4, BALANCE, OTHER, play=False)
-    at = minted(node, HOLDERS[0], 100)
-    await ledger.follow([at])
-    right, node.worlds[at.number] = node.worlds[at.number], node.worlds[0]
-    await agree(node, ledger, at, BALANCE)
-    node.worlds[at.number] = right
-    assert await settle(ledger, at.number) == []
-    assert (ledger.flaws, ledger.doubts) == ({}, {})
-    await follow(node, ledger, 4, BALANCE, play=False)
-    assert ledger.way(BALANCE) is Way.FOLDED
-
-
-async def test_a_log_left_out_while_a_balance_is_proven_accuses_that_balance_and_not_its_token() -> None:
-    node = Node()
-    ledger = ledger_of(node)
-    await agree(node, ledger, node.block(0), BALANCE, OTHER)
-    await follow(node, ledger, 1, BALANCE, OTHER, play=False)
-    at = minted(node, HOLDERS[0], 100)
-    node.hidden.add((at.number, 0))
-    await ledger.follow([at])
-    node.hidden.clear()
-    await agree(node, ledger, at, BALANCE, OTHER)
-    assert ledger.flaws.keys() == {BALANCE}
-    assert "left out" in ledger.flaws[BALANCE].reason
-    await follow(node, ledger, 4, OTHER, play=False)
-    assert ledger.way(OTHER) is Way.FOLDED
-
-
-async def test_an_error_that_cancels_out_and_comes_back_is_dated_at_its_first_block() -> None:
-    node = Node()
-    ledger = await proven(node, BALANCE)
-    start = node.world.number
-    for amount in (3, -3, 0, 0, 5, 0):
-        await ledger.follow([silently(node, amount)])
-    (found,) = await audit(ledger, [BALANCE], node.block(node.world.number))
-    assert found.first == start + 1
-
-
-async def test_a_reorg_takes_a_doubt_back_with_the_block_that_raised_it() -> None:
-    node = Node()
-    ledger = await proven(node, BALANCE)
-    before, ancestor = deepcopy(node.world), node.block(node.world.number)
-    await ledger.follow([silently(node, 5)])
-    await ledger.follow([at := minted(node, HOLDERS[0], 1)])
-    ledger.doubt(ledger.book.tracks[BALANCE], at.number)
-    ledger.rewind(ancestor)
-    node.world = before
-    assert ledger.doubts == {}
-    await follow(node, ledger, 4, BALANCE, play=False)
-    assert ledger.way(BALANCE) is Way.FOLDED
