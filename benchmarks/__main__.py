@@ -17,7 +17,8 @@ from devnet.errors import NotInstalledError
 def all_figures(quick: bool) -> list[Figure]:
     """Every figure, in the order of the table."""
     repeat, blocks, snapshots = (3, 10, 40) if quick else (15, 60, 200)
-    figures = asyncio.run(snapshot.report(repeat)) + store_rows.report(2_000, snapshots)
+    followed = 100 if quick else 1_000
+    figures = asyncio.run(snapshot.report(repeat)) + store_rows.report(2_000, snapshots, followed)
     return figures + asyncio.run(backfill.report(blocks, anvil=_has_anvil()))
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import structlog
 
+from indexer.run.collector import look_seldom
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -59,13 +61,20 @@ def median(samples: Iterable[Sample]) -> Sample:
     return Sample(statistics.median(s.wall_ms for s in kept), statistics.median(s.cpu_ms for s in kept))
 
 
+def total(samples: Iterable[Sample]) -> Sample:
+    """All together."""
+    kept = list(samples)
+    return Sample(sum(s.wall_ms for s in kept), sum(s.cpu_ms for s in kept))
+
+
 def print_figures(figures: Sequence[Figure], as_json: bool) -> None:
     """The table, or JSON."""
     print(json.dumps([figure.row() for figure in figures], indent=2) if as_json else table(figures))
 
 
 def quiet() -> None:
-    """No log lines between the figures: writing them is not what is measured."""
+    """No log lines between the figures: writing them is not what is measured. The rest of the process is as `tvl`'s."""
+    look_seldom()
     structlog.configure(processors=[lambda *_: ""], logger_factory=structlog.ReturnLoggerFactory())
 
 

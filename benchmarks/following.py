@@ -1,7 +1,7 @@
 """Following the head by logs, as the daemon does: `python -m benchmarks.following [--blocks 200] [--contracts 1300]`.
 
 The load's answers are read once and folded from there, block by block: the look at the head, header and logs, what came
-and went, and one durable commit of head, cursors and flows. Of the 400 other logs of each block, as a real one has,
+and went, and one durable commit of head and flows. Of the 400 other logs of each block, as a real one has,
 nobody asked for any. The floor sends the same requests with a bare client, slices the numbers out of the logs that were
 used, and writes as many rows in one commit as durable. It checks nothing.
 """
@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ class Chain:
     of: World
     follower: Follower
     now: Now
-    written: list[Commit] = field(default_factory=list)
+    written: Commit | None = None
 
     async def mine(self) -> None:
         """One more block."""
@@ -82,7 +82,7 @@ class Chain:
                 folded = Folded(of.ledger.began, of.ledger.book.tip, covering)
                 commit = Commit(of.chain.name, heads=event.blocks, flows=flows, covered=covered, folded=folded)
                 await of.store.commit(commit)
-                self.written.append(commit)
+                self.written = commit
             elif isinstance(event, Finalized):
                 await of.store.commit(Commit(of.chain.name, finalized=event.block))
 
@@ -157,7 +157,8 @@ async def following(contracts: int, blocks: int, foreign: int = FOREIGN_LOGS) ->
                     await one.mine()
                     one.of.tape.batches.clear()
                     cpu_ms.append(await cpu(one.follow()))
-                    floor_ms.append(await cpu(floor.follow(list(one.of.tape.batches), one.written[-1])))
+                    assert one.written is not None
+                    floor_ms.append(await cpu(floor.follow(list(one.of.tape.batches), one.written)))
             return Followed(cpu_ms, floor_ms, len(one.of.ledger.book.tracks), _since(before, one.of.pool.stats))
 
 
@@ -207,7 +208,7 @@ class Floor:
             self._database.executemany("INSERT INTO flow VALUES (?, ?, ?, ?)", rows)
         write("INSERT INTO head VALUES (?, ?, ?, ?)", (at.number, at.hash, at.parent_hash, at.timestamp))
         write("DELETE FROM head WHERE number < ?", (at.number - 1024,))
-        write("INSERT OR REPLACE INTO folded VALUES (1, ?)", (at.number,))
+        write("INSERT OR REPLACE INTO chain VALUES (1, ?)", (at.number,))
         for row in range(sum(map(len, commit.covered.values()))):
             write("INSERT OR REPLACE INTO covered VALUES (?, ?)", (row, at.number))
         write("COMMIT")
@@ -219,7 +220,7 @@ CREATE TABLE flow_block (id INTEGER PRIMARY KEY, deployment INTEGER, number INTE
 CREATE UNIQUE INDEX flow_block_hash ON flow_block (deployment, hash);
 CREATE TABLE flow (block INTEGER, place INTEGER, came TEXT, went TEXT, PRIMARY KEY (block, place)) WITHOUT ROWID;
 CREATE TABLE head (number INTEGER PRIMARY KEY, hash TEXT, parent TEXT, timestamp INTEGER);
-CREATE TABLE folded (chain INTEGER PRIMARY KEY, upto INTEGER);
+CREATE TABLE chain (id INTEGER PRIMARY KEY, folded INTEGER);
 CREATE TABLE covered (id INTEGER PRIMARY KEY, upto INTEGER);
 """
 

@@ -70,8 +70,8 @@ async def compare(load: Load, repeat: int, command: Sequence[str], *, warm_up: i
             last = FIRST_BLOCK + repeat
             await committed(of, block(last), known)
             asks = _asks(of.reader.taken())
-            told = await _peer(command, url, asks, range(FIRST_BLOCK, last + 1))
-            if int(told["sum"]) != await _sum(of, asks, last):
+            told = await ask_peer(command, url, asks, range(FIRST_BLOCK, last + 1))
+            if int(told["sums"][-1]) != await _sum(of, asks, last):
                 raise ValueError("the peer read other numbers")
             peer = median(Sample(*one) for one in told["taken"])
             floors, bare, whole = (median(column) for column in zip(*samples, strict=True))
@@ -104,8 +104,8 @@ def _as_number(answer: Any) -> int:
     return int(answer, 16) if isinstance(answer, str) else int(answer)
 
 
-async def _peer(command: Sequence[str], url: str, asks: Sequence[Call], blocks: Sequence[int]) -> Any:
-    """What the peer's program says of itself."""
+async def ask_peer(command: Sequence[str], url: str, asks: Sequence[Call], blocks: Sequence[int]) -> Any:
+    """What the peer's program says of itself: of each block what it took, and the sum of all numbers."""
     asked = json.dumps({"calls": [_as_text(ask) for ask in asks], "blocks": list(blocks)})
     process = await create_subprocess_exec(*command, str(SCRIPT), url, stdin=PIPE, stdout=PIPE, stderr=PIPE)
     said, trouble = await process.communicate(asked.encode())

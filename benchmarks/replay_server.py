@@ -42,7 +42,7 @@ MOST_CALLS = 1_100
 AGGREGATE = "0x252dba42"
 """Selector of `aggregate((address,bytes)[])`, which Multicall3 has too."""
 
-HEAD = 10_000
+HEAD = 25_000
 KEPT_ANSWERS = 160
 UPDATED_EVERY = 100
 """Blocks from one change of a contract's state to the next."""
@@ -58,7 +58,7 @@ _PAIR, _ERC20, _FEED = interface("uniswap_v2_pair"), interface("erc20"), interfa
 _FACTORY = interface("uniswap_v2_factory")
 
 
-@lru_cache(HEAD)
+@lru_cache(4_096)
 def block(number: int) -> BlockRef:
     """The block of that number on the one chain this server has."""
     return BlockRef(number, _hash(number), _hash(number - 1), _timestamp(number))
@@ -196,10 +196,13 @@ class Node:
                 self._questions[data] = decode_calls(bytes.fromhex(data[2:]), 4)
             at = self.blocks[Hash(pin)]
             answers = [_witness(item, at) or answer(*item, at.number) for item in self._questions[data]]
-            self._answers[data, pin] = "0x" + encode_results(answers).hex()
-            if len(self._answers) > KEPT_ANSWERS:
-                self._answers.popitem(last=False)
+            self._keep(data, pin, encode_results(answers))
         return self._answers[data, pin]
+
+    def _keep(self, data: str, pin: str, result: bytes) -> None:
+        self._answers[data, pin] = "0x" + result.hex()
+        if len(self._answers) > KEPT_ANSWERS:
+            self._answers.popitem(last=False)
 
     def _aggregate(self, data: str, number: int) -> str:
         """The encoded answer to a call of the older `aggregate`, kept by its calldata and block."""
@@ -207,7 +210,7 @@ class Node:
             if data not in self._questions:
                 self._questions[data] = decode_calls(bytes.fromhex(data[2:]), 3)
             answers = [answer(*item, number) for item in self._questions[data]]
-            self._answers[data, str(number)] = "0x" + encode_outputs(answers, number).hex()
+            self._keep(data, str(number), encode_outputs(answers, number))
         return self._answers[data, str(number)]
 
 

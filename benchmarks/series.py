@@ -1,26 +1,27 @@
-"""Values at every block, by logs: `python -m benchmarks.series [--blocks 1900] [--contracts 100,1000,5000]`.
+"""Values at every block, by logs: `python -m benchmarks.series [--blocks 190,1900] [--contracts 100,1000,5000]`.
 
 The load's balances, reserves and feed rounds are read once, and folded from there over a range of blocks, with every
-change written to SQLite. The floor sends the same log requests with a bare client, slices the numbers out and writes as
-many rows. It checks nothing. Block by block: `benchmarks.following`.
+change written to SQLite. The least that can be done for it is in `benchmarks.bare`. Block by block:
+`benchmarks.following`.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import resource
-import sqlite3
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import orjson
 
-from benchmarks.figures import Figure, Sample, print_figures, quiet, timed
+from benchmarks.bare import Batch, rows_of
+from benchmarks.figures import Figure, print_figures, quiet, timed
+from benchmarks.folding import Folded, folded, most_memory_mb
 from benchmarks.load import CONTRACTS, Load, configuration, scaled
 from benchmarks.replay import replaying_server
 from benchmarks.replay_server import block
@@ -32,7 +33,7 @@ from indexer.chain.pool import Pool
 from indexer.chain.wire import open_session
 from indexer.model import BlockRef
 from indexer.reads.batch import Reader
-from indexer.reads.ledger.audit import prove
+from indexer.reads.ledger.audit import audit, prove
 from indexer.reads.ledger.ledger import Ledger
 from indexer.run.bookkeeping import FOLDED_AT_ONCE
 from indexer.run.flows import Flowing
@@ -43,7 +44,8 @@ from indexer.store import open_store
 from indexer.store.base import Commit, Store
 
 BLOCKS = 1_900
-_JSON = {"Content-Type": "application/json"}
+REPEAT = 3
+FIRST_FOLDED = FIRST_BLOCK + 2
 
 
 class Tape:
@@ -52,6 +54,10 @@ class Tape:
     def __init__(self, pool: Pool) -> None:
         self.name, self.chain_id, self._pool = pool.name, pool.chain_id, pool
         self.batches: list[list[Request]] = []
+
+    def sent(self) -> list[Batch]:
+        """The same, as the floor sends them."""
+        return [[(request.method, request.params) for request in batch] for batch in self.batches]
 
     async def send(self, requests: Sequence[Request], *, avoid: str | None = None) -> Replies:
         self.batches.append(list(requests))
@@ -73,6 +79,7 @@ class World:
     store: Store
     session: aiohttp.ClientSession
     url: str
+    opened_mb: int
 
 
 @asynccontextmanager
@@ -91,7 +98,7 @@ async def world(load: Load, url: str, folder: Path) -> AsyncIterator[World]:
         multicall = chain.settings.multicall3
         assert multicall is not None
         ledger = Ledger(Reader(pool, multicall.address, 1), BlockLogs(tape, LogReader(tape)), proof_s=0)
-        of = World(chain, pool, tape, ledger, Flowing(), store, session, url)
+        of = World(chain, pool, tape, ledger, Flowing(), store, session, url, most_memory_mb())
         await _begin(of)
         yield of
 
@@ -106,101 +113,81 @@ async def _begin(of: World) -> None:
     of.tape.batches.clear()
 
 
-async def fold(of: World, blocks: Sequence[BlockRef], file: Path) -> int:
-    """Every change of every value over the blocks, as rows: how many."""
+async def fold(of: World, numbers: range, file: Path, then: Callable[[range], object] = lambda _: None) -> None:
+    """Every change of every value in these blocks, as rows; `then` is called when a part of them is folded."""
     names = {id(track): i for i, track in enumerate(of.ledger.book.tracks.values())}
     with rows_of(file) as write:
-        for start in range(0, len(blocks), FOLDED_AT_ONCE):
-            moved = await of.ledger.follow(blocks[start : start + FOLDED_AT_ONCE])
+        for start in range(0, len(numbers), FOLDED_AT_ONCE):
+            part = numbers[start : start + FOLDED_AT_ONCE]
+            moved = await of.ledger.follow([block(number) for number in part])
             write((at.number, names[id(track)], str(track.at(at.number))) for at, moves in moved for track in moves)
-    return len(names)
+            then(part)
 
 
-Rows = Iterable[tuple[int, int, str]]
+async def alone(url: str, contracts: int, blocks: int, folder: Path) -> dict[str, Any]:
+    """Fold in this process, then compare all with the chain: `Folded` but for the floor.
+
+    What is written need not be remembered, so the ledger keeps no block longer. The log requests are left for the floor
+    in `requests.json`.
+    """
+    async with world(scaled(contracts), url, folder) as of:
+        of.ledger.kept, http = FOLDED_AT_ONCE, of.pool.stats.http
+        ours = await timed(fold(of, range(FIRST_FOLDED, FIRST_FOLDED + blocks), folder / "ours.db"))
+        sent, tip, requests = of.tape.sent(), of.ledger.tip, of.pool.stats.http - http
+        assert tip is not None
+        proof = await timed(_compare(of, tip))
+        told = {"requests": requests, "calls": sum(map(len, sent)), "values": len(of.ledger.book.tracks)}
+        memory = {"opened_mb": of.opened_mb, "peak_mb": most_memory_mb()}
+    logs = [batch for batch in sent if batch[0][0] == "eth_getLogs"]
+    (folder / "requests.json").write_bytes(orjson.dumps(logs))
+    return {"ours": asdict(ours), "proof": asdict(proof), **told, **memory}
 
 
-@contextmanager
-def rows_of(file: Path) -> Iterator[Callable[[Rows], object]]:
-    """What writes rows, all in one transaction."""
-    database = sqlite3.connect(file, isolation_level=None)
-    database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
-    database.execute("CREATE TABLE value (number INTEGER, name INTEGER, value TEXT)")
-    database.execute("BEGIN IMMEDIATE")
-    yield lambda rows: database.executemany("INSERT INTO value VALUES (?, ?, ?)", rows)
-    database.execute("COMMIT")
-    database.close()
+async def _compare(of: World, at: BlockRef) -> None:
+    differences = await audit(of.ledger, [track.key for track in of.ledger.book.tracks.values()], at)
+    if differences:
+        raise ValueError(f"logs did not lead to what the server answers: {differences[0]}")
 
 
-async def bare(of: World, batches: Sequence[Sequence[Request]], file: Path) -> None:
-    """The floor: the same log requests, their numbers sliced, as rows."""
-    with rows_of(file) as write:
-        for answer in await asyncio.gather(*(_bare_batch(of, batch) for batch in batches)):
-            write((int(log["blockNumber"], 16), 0, str(_words(log["data"]))) for log in answer)
-
-
-def _words(text: str) -> list[int]:
-    data = bytes.fromhex(text[2:])
-    return [int.from_bytes(data[i : i + 32], "big") for i in range(0, len(data), 32)]
-
-
-async def _bare_batch(of: World, batch: Sequence[Request]) -> list[dict[str, str]]:
-    asked = [{"jsonrpc": "2.0", "id": i, "method": one.method, "params": one.params} for i, one in enumerate(batch)]
-    async with of.session.post(of.url, data=orjson.dumps(asked), headers=_JSON) as response:
-        replies = orjson.loads(await response.read())
-    return [log for reply in replies if isinstance(reply["result"], list) for log in reply["result"]]
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A figure for the table, and what it took."""
-
-    figure: Figure
-    calls: int
-    values: int
-
-
-async def series(contracts: int, blocks: int) -> Measured:
-    """All values of so many contracts at every one of so many blocks, when the server has made its logs."""
-    span = [block(FIRST_BLOCK + 2 + i) for i in range(blocks)]
+async def series(contracts: int, blocks: int, repeat: int = REPEAT) -> Folded:
+    """All values of so many contracts at every one of so many blocks: the middle of several runs."""
     async with replaying_server(contracts=contracts) as url:
-        with tempfile.TemporaryDirectory() as folder:
-            async with world(scaled(contracts), url, Path(folder)) as of:
-                await fold(of, span, Path(folder, "seen.db"))
-        ours, least, note, calls, values = await _folded(contracts, url, span)
+        runs = [await folded(url, contracts, blocks) for _ in range(repeat)]
+    return sorted(runs, key=lambda run: run.ours.cpu_ms / run.floor.cpu_ms)[repeat // 2]
+
+
+def figure_of(run: Folded, contracts: int, blocks: int) -> Figure:
+    """A line of the table."""
+    cost = f"{run.values:,} values, {run.requests} requests, {run.calls} RPC calls"
+    memory = f"{run.peak_mb} MB at most, {run.opened_mb} before anything is read"
+    clock = f"{run.ours.wall_ms:,.0f} ms of {run.floor.wall_ms:,.0f}"
     name = f"series: {contracts:,} contracts at {blocks:,} blocks"
-    figure = Figure(
-        name, "ms CPU", ours.cpu_ms, least.cpu_ms, f"{ours.wall_ms:,.0f} ms of {least.wall_ms:,.0f}; {note}"
-    )
-    return Measured(figure, calls, values)
+    return Figure(name, "ms CPU", run.ours.cpu_ms, run.floor.cpu_ms, f"{clock}; {cost}; {memory}")
 
 
-async def _folded(contracts: int, url: str, span: Sequence[BlockRef]) -> tuple[Sample, Sample, str, int, int]:
-    """Ours, the floor, what ours took, the RPC calls and the values. The peak of memory is taken before the floor's."""
-    with tempfile.TemporaryDirectory() as folder:
-        async with world(scaled(contracts), url, Path(folder)) as of:
-            ours = await timed(fold(of, span, Path(folder, "ours.db")))
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-            batches = [batch for batch in of.tape.batches if batch[0].method == "eth_getLogs"]
-            calls, values = sum(map(len, of.tape.batches)), len(of.ledger.book.tracks)
-            least = await timed(bare(of, batches, Path(folder, "bare.db")))
-            return ours, least, f"{values:,} values, {calls} RPC calls, {peak} MB at most", calls, values
-
-
-async def report(blocks: int, contracts: Sequence[int]) -> list[Figure]:
-    """The series of the whole load, and how it grows with contracts."""
-    figures = [(await series(CONTRACTS, blocks)).figure]
-    return figures + [(await series(count, blocks)).figure for count in contracts]
+async def report(blocks: Sequence[int], contracts: Sequence[int]) -> list[Figure]:
+    """The series of the whole load, and how it grows with blocks and with contracts."""
+    sizes = [(CONTRACTS, BLOCKS), *((CONTRACTS, some) for some in blocks), *((some, BLOCKS) for some in contracts)]
+    runs = [(await series(*size, REPEAT if i == 0 else 1), *size) for i, size in enumerate(dict.fromkeys(sizes))]
+    return [figure_of(*run) for run in runs]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--blocks", type=int, default=BLOCKS)
-    parser.add_argument("--contracts", default="100,1000,5000")
+    parser.add_argument("--blocks", default="190", help="also so many blocks, of the whole load; 19000 takes a minute")
+    parser.add_argument("--contracts", default="100,1000,5000", help=f"also so many contracts, at {BLOCKS:,} blocks")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--alone", nargs=4, metavar=("URL", "CONTRACTS", "BLOCKS", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     quiet()
-    counts = [int(text) for text in options.contracts.split(",") if text]
-    print_figures(asyncio.run(report(options.blocks, counts)), options.json)
+    if options.alone:
+        url, count, length, folder = options.alone
+        print(json.dumps(asyncio.run(alone(url, int(count), int(length), Path(folder)))))
+        return
+    blocks, contracts = (
+        [int(text) for text in given.split(",") if text] for given in (options.blocks, options.contracts)
+    )
+    print_figures(asyncio.run(report(blocks, contracts)), options.json)
 
 
 if __name__ == "__main__":

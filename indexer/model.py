@@ -155,23 +155,26 @@ class Step:
     """One on-chain answer a price was made of: enough to ask for it again.
 
     `source` is the oracle kind, `target` the contract, `answer` its raw integer with `decimals`.
-    `updated_at` is the oracle's own time (block time where the answer is the state of the block itself).
+    `updated_at` is the oracle's own time; None where the answer is the state of the block itself, whichever that is.
     """
 
     source: str
     target: Address
     answer: int
     decimals: int
-    updated_at: int
+    updated_at: int | None
     round: int = 0
+
+    def time(self, at: BlockRef) -> int:
+        """When the answer was true, asked at a block."""
+        return at.timestamp if self.updated_at is None else self.updated_at
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
     """USD price of one whole token at a block, scaled by `units.PRICE_DECIMALS`.
 
-    `price`, `low`, `high` are None exactly when `status` is not OK. `updated_at` is the oldest of the steps';
-    the age at a block is the block's timestamp minus it. `route` names the way taken, such as
+    `price`, `low`, `high` are None exactly when `status` is not OK. `route` names the way taken, such as
     `erc4626 > chainlink:DAI/USD`. `flags` are guards that fired without holding the price back.
     """
 
@@ -182,14 +185,22 @@ class Quote:
     grade: Grade
     route: str
     steps: tuple[Step, ...] = ()
-    updated_at: int = 0
     status: Status = Status.OK
     reason: str = ""
     flags: tuple[str, ...] = ()
 
+    @property
+    def updated_at(self) -> int | None:
+        """When the oldest of the steps was updated; None where all are of the block itself, or there is none."""
+        return min((step.updated_at for step in self.steps if step.updated_at is not None), default=None)
+
+    def time(self, at: BlockRef) -> int:
+        """When the oldest of the steps was true, asked at a block."""
+        return min((step.time(at) for step in self.steps), default=at.timestamp)
+
     def age_s(self, at: BlockRef) -> int:
         """Seconds of block time since the oldest step was updated."""
-        return at.timestamp - self.updated_at
+        return at.timestamp - self.time(at)
 
 
 @dataclass(frozen=True, slots=True)

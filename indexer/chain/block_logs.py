@@ -1,7 +1,7 @@
 """Several log queries over blocks known by hash -> their logs, each once, none left out as far as can be told.
 
 A single block is one request: its header and its logs, both by its hash; or none, where both came with the look at the
-head. Where the header's bloom filter allows logs and none came, or a whole block's logs do not make it up, another
+head. Where no logs came and the header's bloom filter is for some, or a whole block's logs do not make it up, another
 endpoint is asked too. Never decodes a log.
 """
 
@@ -26,6 +26,9 @@ MOST_AHEAD = 64
 LONGEST_PAUSE = 256
 """Looks at the head without logs, at most, after those that came with one were of no use."""
 
+SAMPLE_EVERY = 16
+"""Of so many blocks from which nothing came, though filters too full to tell allow it, one is asked for elsewhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Said:
@@ -44,7 +47,7 @@ class BlockLogs:
         self._queries: Sequence[LogQuery] = ()
         self._filters = Filters(())
         self._few = False
-        self._failures = self._pause = 0
+        self._failures = self._pause = self._unsampled = 0
         self._asked: Selection | None = None
         self._came: dict[Hash, Found] = {}
 
@@ -119,10 +122,15 @@ class BlockLogs:
             said = await self._ask(selection, at)
         if said is None:
             return await self._range([at])
-        if said.found.complete:
+        if said.found.complete or not (said.found.doubtful or self._is_sampled()):
             return said.found.logs
         other = await self._ask(selection, at, avoid=said.endpoint)
         return self._longer(selection, said, other or said)
+
+    def _is_sampled(self) -> bool:
+        """Whether this block is one of those that are asked for elsewhere though nothing speaks against its answer."""
+        self._unsampled += 1
+        return self._unsampled % SAMPLE_EVERY == 0
 
     async def _ask(self, selection: Selection, at: BlockRef, avoid: str | None = None) -> _Said | None:
         """What one endpoint says; another one where it is untrue. None: it refuses. Raises WrongFork, EndpointError."""

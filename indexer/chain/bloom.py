@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 from eth_hash.auto import keccak
@@ -50,10 +51,11 @@ async def _ask_another(
 
 
 async def rest_of(transport: Transport, queries: Sequence[LogQuery], at: BlockRef, read: Headers) -> list[Log]:
-    """Of a block that was `read` and from which nothing was returned: what another endpoint has, if its filter allows
-    any. An answer that is none says nothing. Raises ChainUnavailable."""
+    """Of a block that was `read` and from which nothing was returned: what another endpoint has, if its filter is for
+    some, and not too full to tell. An answer that is none says nothing. Raises ChainUnavailable."""
     bloom = bloom_of(read.answers[0])
-    doubtful = [query for query in queries if query.to_block >= at.number and may_contain(bloom, query)]
+    allowed = [query for query in queries if query.to_block >= at.number and may_contain(bloom, query)]
+    doubtful = [query for query in allowed if not says_little(bloom, query)]
     if not doubtful:
         return []
     requests = [Request("eth_getLogs", (_filter(query, at.hash),)) for query in doubtful]
@@ -72,6 +74,13 @@ def may_contain(bloom: int, query: LogQuery) -> bool:
         return False
     wanted: Iterable[tuple[str, ...]] = [topics for topics in query.topics if topics]
     return all(any(_has(bloom, topic) for topic in topics) for topics in wanted)
+
+
+def says_little(bloom: int, query: LogQuery) -> bool:
+    """Whether a filter as full as this one would rather let the query pass, whatever is in the block."""
+    by_chance = (bloom.bit_count() / 2048) ** 3
+    sets = [query.addresses, *(topics for topics in query.topics if topics)]
+    return prod(1 - (1 - by_chance) ** len(items) for items in sets if items) > 0.5
 
 
 def leaves_out(bloom: int, documents: Sequence[Any]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.chain.bloom import bloom_of, leaves_out, may_contain
+from indexer.chain.bloom import bloom_of, leaves_out, may_contain, says_little
 from indexer.chain.log_filters import Selection
 from indexer.chain.log_parse import merge
 from indexer.chain.log_sieve import malformed
@@ -28,10 +28,14 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A block's logs, in order. Not `complete`: its header's filter allows, or asks for, more than came."""
+    """A block's logs, in order. Not `complete`: its header's filter allows, or asks for, more than came.
+
+    `doubtful`: it need not do that. Filters of full blocks allow nearly anything.
+    """
 
     logs: list[Log]
     complete: bool
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,22 @@ def sort_out(answers: Answers) -> Sorted:
     for log in merge([one.logs for one in sifted]):
         ours[log.block_hash].append(log)
     headers = dict(zip(ours, answers.headers, strict=True))
-    found = {hash_: Found(logs, _complete(answers, headers[hash_], hash_ in seen)) for hash_, logs in ours.items()}
+    if answers.selection.whole:
+        found = {hash_: _of_whole(headers[hash_], logs, answers.logs[0]) for hash_, logs in ours.items()}
+    else:
+        found = {hash_: _of(answers.selection, headers[hash_], logs, hash_ in seen) for hash_, logs in ours.items()}
     return Sorted(found, sum(one.skipped for one in sifted))
 
 
-def _complete(answers: Answers, header: Any, any_came: bool) -> bool:
+def _of(selection: Selection, header: Any, logs: list[Log], any_came: bool) -> Found:
+    if any_came:
+        return Found(logs, complete=True)
     bloom = bloom_of(header)
-    if answers.selection.whole:
-        return not leaves_out(bloom, answers.logs[0])
-    return any_came or not any(may_contain(bloom, part.query) for part in answers.selection.parts)
+    allowed = [part.query for part in selection.parts if may_contain(bloom, part.query)]
+    doubtful = selection.wide or not all(says_little(bloom, query) for query in allowed)
+    return Found(logs, not allowed, bool(allowed) and doubtful)
+
+
+def _of_whole(header: Any, logs: list[Log], documents: Sequence[Any]) -> Found:
+    missing = leaves_out(bloom_of(header), documents)
+    return Found(logs, not missing, missing)

@@ -23,6 +23,9 @@ MOST_TOPICS = 1_000
 LIGHT_BYTES = 8_192
 """A filter of less is always sent as it is."""
 
+AHEAD_BYTES = 65_536
+"""And one of less also for a block that is perhaps not there."""
+
 LOG_BYTES = 650
 """Of a log in JSON: a transfer's."""
 
@@ -77,7 +80,7 @@ class Selection:
     @property
     def cheap(self) -> bool:
         """Whether it may be sent for a block that is perhaps not there."""
-        return self.wide or self.weight <= LIGHT_BYTES
+        return self.wide or self.weight <= AHEAD_BYTES
 
 
 class Filters:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, getitem
 from typing import Any, TypeVar
 
 from indexer.chain.blocks import hash32, quantity
@@ -59,7 +59,7 @@ class Matcher:
             raise _malformed("a log with other topics than were asked for")
         return Log(
             self._emitters[document["address"]],
-            tuple([seen[text] for seen, text in zip(self._topics, texts, strict=False)]),
+            tuple(map(getitem, self._topics, texts)),
             _data(document["data"]),
             self._numbers[document["blockNumber"]],
             self._hashes[document["blockHash"]],
@@ -88,16 +88,16 @@ class _Seen(dict[Any, T]):
 
 
 def _asked_for(check: Callable[[Any], T], some: Iterable[T] | None) -> Callable[[Any], T]:
-    """The same check, which also refuses all but some; None: any will do."""
+    """The same check, which also refuses all but some, and gives those very ones back; None: any will do."""
     if some is None:
         return check
-    wanted = frozenset(some)
+    wanted = {one: one for one in some}
 
     def checked(value: Any) -> T:
-        made = check(value)
-        if made not in wanted:
+        found = wanted.get(value) or wanted.get(check(value))
+        if found is None:
             raise _malformed("a log that was not asked for")
-        return made
+        return found
 
     return checked
 

@@ -15,6 +15,7 @@ from indexer import __version__
 from indexer.cli.failing import INTERRUPTED, Told, told
 from indexer.cli.options import Options, global_options
 from indexer.cli.redact import redacted_output
+from indexer.run.collector import look_seldom
 
 VERBS = {
     "init": "Write a commented configuration that works.",
@@ -73,6 +74,7 @@ class App(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb. Whatever it raises becomes `Told`."""
         options = ctx.ensure_object(Options)
+        look_seldom()
         try:
             with redacted_output(options.redact):
                 result = super().invoke(ctx)

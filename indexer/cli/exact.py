@@ -114,22 +114,22 @@ def quote(quote: Quote, symbol: str, at: BlockRef) -> Json:
         "high": price(quote.high),
         "grade": str(quote.grade),
         "route": quote.route,
-        "updated_at": quote.updated_at,
+        "updated_at": quote.time(at),
         "age_s": quote.age_s(at) if quote.price is not None else None,
         "status": str(quote.status),
         "reason": quote.reason,
         "flags": list(quote.flags),
-        "steps": [step(one) for one in quote.steps],
+        "steps": [step(one, at) for one in quote.steps],
     }
 
 
-def step(step: Step) -> Json:
+def step(step: Step, at: BlockRef) -> Json:
     """One on-chain answer."""
     return {
         "source": step.source,
         "target": checksum(step.target),
         "answer": str(step.answer),
         "decimals": step.decimals,
-        "updated_at": step.updated_at,
+        "updated_at": step.time(at),
         "round": str(step.round),
     }

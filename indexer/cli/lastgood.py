@@ -46,7 +46,7 @@ class LastGood:
 def from_feed(found: Priced) -> LastGood:
     """What a feed said in an earlier round, or in one that is too old now."""
     (step,) = found.steps
-    return LastGood(to_price(found.price), step.updated_at, f"{found.route} round {step.round}")
+    return LastGood(to_price(found.price), step.updated_at or 0, f"{found.route} round {step.round}")
 
 
 async def from_store(store: Store, chain: str, token: Address, at: BlockRef) -> LastGood | None:
@@ -63,4 +63,4 @@ async def of_snapshot(store: Store, chain: str, one: Snapshot) -> Mapping[Addres
 
 
 def _stored(quote: Quote, at: BlockRef) -> LastGood | None:
-    return None if quote.price is None else LastGood(quote.price, quote.updated_at, f"stored at block {at.number}")
+    return None if quote.price is None else LastGood(quote.price, quote.time(at), f"stored at block {at.number}")

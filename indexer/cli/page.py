@@ -152,11 +152,11 @@ def _echo_step(step: Step, at: BlockRef) -> None:
 
 def step_text(step: Step, at: BlockRef) -> str:
     """One on-chain answer: who was asked, what it said, when it was said and how long before the block."""
-    age = duration(at.timestamp - step.updated_at)
+    age = duration(at.timestamp - step.time(at))
     told = f"{step.source} {checksum(step.target)} answered {step.answer}"
     scaled = f" = {decimal_text(step.answer, step.decimals)}" if step.decimals else ""
     round_id = f", round {step.round}" if step.round else ""
-    return f"{told}{scaled}, updated {iso(step.updated_at)} ({age} before the block){round_id}"
+    return f"{told}{scaled}, updated {iso(step.time(at))} ({age} before the block){round_id}"
 
 
 def _echo_product(line: Line, token: Token | None, quote: Quote | None) -> None:

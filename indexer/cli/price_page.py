@@ -70,7 +70,7 @@ def echo_price_json(asked: Asked) -> None:
                     "token": checksum(address),
                     "symbol": asked.symbols.get(address, ""),
                     "last_good": _last_json(asked, address),
-                    "routes": [_route_json(settled, i) for i in range(len(settled.candidates))],
+                    "routes": [_route_json(settled, i, asked.at) for i in range(len(settled.candidates))],
                 }
                 for address, settled in asked.settled.items()
             ],
@@ -158,7 +158,7 @@ def _echo_steps(candidate: Candidate, at: BlockRef) -> None:
         echo_foreign(f"flag: {flag}", "    ")
 
 
-def _route_json(settled: Settled, i: int) -> exact.Json:
+def _route_json(settled: Settled, i: int, at: BlockRef) -> exact.Json:
     tried = settled.candidates[i].tried
     word, why = outcome(settled, i)
     given = tried if isinstance(tried, Priced) else None
@@ -171,5 +171,5 @@ def _route_json(settled: Settled, i: int) -> exact.Json:
         "high": given and exact.price(-to_price(-given.high)),
         "grade": given and str(given.grade),
         "flags": list(given.flags) if given else [],
-        "steps": [exact.step(step) for step in tried.steps],
+        "steps": [exact.step(step, at) for step in tried.steps],
     }

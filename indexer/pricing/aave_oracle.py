@@ -41,7 +41,7 @@ class AaveOracle(Oracle[AaveOracleParams]):
             combine=times(scaled(answer, params.decimals)),
             of=params.of,
             grade=Grade.B,
-            steps=(Step(self.kind, params.oracle, answer, params.decimals, at.timestamp),),
+            steps=(Step(self.kind, params.oracle, answer, params.decimals, None),),
             label=self.kind,
             checks=(Positive(answer),),
             flags=("age: not known, the market's oracle does not say",),

@@ -49,14 +49,14 @@ class BalancerWeighted(Oracle[BalancerWeightedParams]):
         scales = [scale_of(answer) for answer in answers]
         whole = [scaled(*pair) for pair in zip(balances, scales, strict=True)]
         steps = [
-            Step(f"{self.kind}:balance{i}", vault, balance, scale, at.timestamp)
+            Step(f"{self.kind}:balance{i}", vault, balance, scale, None)
             for i, (balance, scale) in enumerate(zip(balances, scales, strict=True))
         ]
         return Reading(
             combine=weighted_value(whole, weights, scaled(supply, LP_DECIMALS)),
             of=tokens,
             grade=Grade.B,
-            steps=(*steps, Step(f"{self.kind}:supply", token, supply, LP_DECIMALS, at.timestamp)),
+            steps=(*steps, Step(f"{self.kind}:supply", token, supply, LP_DECIMALS, None)),
             label=self.kind,
             checks=(Positive(min(balances)), Supplied(supply, LP_DECIMALS)),
         )

@@ -139,7 +139,7 @@ def settle(token: Address, candidates: Sequence[Candidate], at: BlockRef, settin
     first = _first_good(candidates)
     if first is None:
         reason = " | ".join(str(c.tried) for c in candidates if isinstance(c.tried, Refused))
-        return Settled(_held(token, candidates[0].tried, reason, at), None, tuple(candidates))
+        return Settled(_held(token, candidates[0].tried, reason), None, tuple(candidates))
     taken = candidates[first].tried
     assert isinstance(taken, Priced)
     others = _witnesses(candidates, first)
@@ -149,9 +149,9 @@ def settle(token: Address, candidates: Sequence[Candidate], at: BlockRef, settin
     flags = _once([*taken.flags, *passed, *found])
     if problems:
         reason = "; ".join(problems)
-        return Settled(_held(token, taken, reason, at, flags), None, tuple(candidates), first)
+        return Settled(_held(token, taken, reason, flags), None, tuple(candidates), first)
     exact = _widened(taken, others, flags) if others or passed else taken
-    return Settled(_quote(token, exact, at), exact, tuple(candidates), first)
+    return Settled(_quote(token, exact), exact, tuple(candidates), first)
 
 
 def _first_good(candidates: Sequence[Candidate]) -> int | None:
@@ -184,7 +184,7 @@ def _widened(taken: Priced, others: Sequence[Priced], flags: tuple[str, ...]) ->
     )
 
 
-def _quote(token: Address, exact: Priced, at: BlockRef) -> Quote:
+def _quote(token: Address, exact: Priced) -> Quote:
     return Quote(
         token=token,
         price=to_price(exact.price),
@@ -193,12 +193,11 @@ def _quote(token: Address, exact: Priced, at: BlockRef) -> Quote:
         grade=exact.grade,
         route=exact.route,
         steps=exact.steps,
-        updated_at=_oldest(exact.steps, at),
         flags=exact.flags,
     )
 
 
-def _held(token: Address, tried: Try, reason: str, at: BlockRef, flags: tuple[str, ...] = ()) -> Quote:
+def _held(token: Address, tried: Try, reason: str, flags: tuple[str, ...] = ()) -> Quote:
     return Quote(
         token=token,
         price=None,
@@ -207,15 +206,10 @@ def _held(token: Address, tried: Try, reason: str, at: BlockRef, flags: tuple[st
         grade=Grade.U,
         route=tried.route,
         steps=tried.steps,
-        updated_at=_oldest(tried.steps, at),
         status=Status.HELD,
         reason=reason,
         flags=flags,
     )
-
-
-def _oldest(steps: Sequence[Step], at: BlockRef) -> int:
-    return min((step.updated_at for step in steps), default=at.timestamp)
 
 
 def _once(items: Iterable[T]) -> tuple[T, ...]:

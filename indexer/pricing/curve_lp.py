@@ -55,7 +55,7 @@ class CurveLp(Oracle[CurveLpParams]):
             combine=lambda prices: rate * min(prices),
             of=_tokens(coins),
             grade=Grade.B,
-            steps=(Step(self.kind, params.pool, virtual, VIRTUAL_PRICE_DECIMALS, at.timestamp),),
+            steps=(Step(self.kind, params.pool, virtual, VIRTUAL_PRICE_DECIMALS, None),),
             label=self.kind,
             tolerance=Fraction(1, virtual) if virtual else Fraction(0),
             checks=(Positive(virtual), Supplied(uint(supply), LP_DECIMALS), *params.growth_checks(rate)),

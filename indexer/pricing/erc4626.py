@@ -59,7 +59,7 @@ class Erc4626(Oracle[Erc4626Params]):
             combine=times(rate),
             of=(asset,),
             grade=Grade.B,
-            steps=(Step(self.kind, token, assets, decimals, at.timestamp),),
+            steps=(Step(self.kind, token, assets, decimals, None),),
             label=self.kind,
             tolerance=Fraction(1, assets) if assets else Fraction(0),
             checks=checks,

@@ -39,7 +39,8 @@ def feed_reading(
     label: str, params: FeedParams, step: Step, tolerance: Fraction, checks: tuple[Check, ...] = ()
 ) -> Reading:
     """The one step of a feed as a reading graded A, with the checks that every feed has and its kind's own."""
-    answer = scaled(step.answer, step.decimals)
+    answer, updated_at = scaled(step.answer, step.decimals), step.updated_at
+    assert updated_at is not None, "a feed tells when it was updated"
     return Reading(
         combine=times(answer),
         of=params.of,
@@ -49,8 +50,8 @@ def feed_reading(
         tolerance=tolerance,
         checks=(
             Positive(step.answer),
-            Timestamped(step.updated_at),
-            Fresh(step.updated_at, params.heartbeat_s, params.grace_s),
+            Timestamped(updated_at),
+            Fresh(updated_at, params.heartbeat_s, params.grace_s),
             Bounded(answer, params.min, params.max),
             *checks,
         ),

@@ -76,7 +76,7 @@ class Rate(Oracle[RateParams]):
             combine=times(rate),
             of=params.of,
             grade=Grade.B,
-            steps=(Step(self.kind, target, answer, params.decimals, at.timestamp),),
+            steps=(Step(self.kind, target, answer, params.decimals, None),),
             label=self.label(params),
             tolerance=Fraction(1, answer) if answer > 0 else Fraction(0),
             checks=(Positive(answer), *params.growth_checks(rate)),

@@ -64,12 +64,17 @@ class Remote(Oracle[RemoteParams]):
             combine=_always(price),
             of=(),
             grade=_one_lower(quote.grade),
-            steps=(taken, *(replace(step, source=f"{taken.source}:{step.source}") for step in quote.steps)),
+            steps=(taken, *(_dated(step, taken.source, there) for step in quote.steps)),
             label=self.label(params),
             tolerance=max(1 - from_price(quote.low) / price, from_price(quote.high) / price - 1, _width(quote)),
             checks=(Fresh(there.timestamp, params.lag_s),),
             flags=tuple(f"{params.chain}: {flag}" for flag in quote.flags),
         )
+
+
+def _dated(step: Step, source: str, there: BlockRef) -> Step:
+    """A step of the other chain: what is of the block itself there, is of that block here."""
+    return replace(step, source=f"{source}:{step.source}", updated_at=step.time(there))
 
 
 def _always(price: Fraction) -> Callable[[Sequence[Fraction]], Fraction]:

@@ -102,7 +102,7 @@ class Router:
             for step in _refused_steps(settled.candidates[i].tried):
                 readings = yield from self._oracles[route.kind].earlier(route.params, step, at)
                 found += [one for reading in readings if (one := _unheld(reading, at, relaxed))][:1]
-        return max(found, key=lambda one: one.steps[0].updated_at, default=None)
+        return max(found, key=lambda one: one.steps[0].time(at), default=None)
 
     def _first(self, tokens: Sequence[Address]) -> list[Leg]:
         """The legs known before anything is read: all that `tokens` are declared to need, and the sequencer's."""

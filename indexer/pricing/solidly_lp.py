@@ -46,9 +46,9 @@ class SolidlyLp(Oracle[SolidlyLpParams]):
             of=tokens,
             grade=Grade.B,
             steps=(
-                Step(f"{self.kind}:reserve0", token, reserves[0], scales[0], at.timestamp),
-                Step(f"{self.kind}:reserve1", token, reserves[1], scales[1], at.timestamp),
-                Step(f"{self.kind}:supply", token, supply, LP_DECIMALS, at.timestamp),
+                Step(f"{self.kind}:reserve0", token, reserves[0], scales[0], None),
+                Step(f"{self.kind}:reserve1", token, reserves[1], scales[1], None),
+                Step(f"{self.kind}:supply", token, supply, LP_DECIMALS, None),
             ),
             label=self.kind,
             checks=(Positive(min(reserves)), Supplied(supply, LP_DECIMALS, floor=FLOOR_RAW)),

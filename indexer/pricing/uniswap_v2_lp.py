@@ -44,9 +44,9 @@ class UniswapV2Lp(Oracle[UniswapV2LpParams]):
             of=tokens,
             grade=Grade.B,
             steps=(
-                Step(f"{self.kind}:reserve0", token, reserve0, scales[0], at.timestamp),
-                Step(f"{self.kind}:reserve1", token, reserve1, scales[1], at.timestamp),
-                Step(f"{self.kind}:supply", token, supply, LP_DECIMALS, at.timestamp),
+                Step(f"{self.kind}:reserve0", token, reserve0, scales[0], None),
+                Step(f"{self.kind}:reserve1", token, reserve1, scales[1], None),
+                Step(f"{self.kind}:supply", token, supply, LP_DECIMALS, None),
             ),
             label=self.kind,
             checks=(Positive(min(reserve0, reserve1)), Supplied(supply, LP_DECIMALS, floor=FLOOR_RAW)),

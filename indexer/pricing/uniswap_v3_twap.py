@@ -67,8 +67,8 @@ class UniswapV3Twap(Oracle[UniswapV3TwapParams]):
             of=params.of,
             grade=Grade.C,
             steps=(
-                Step(f"{self.kind}:tick", params.pool, tick, 0, at.timestamp),
-                Step(f"{self.kind}:liquidity", params.pool, liquidity, 0, at.timestamp),
+                Step(f"{self.kind}:tick", params.pool, tick, 0, None),
+                Step(f"{self.kind}:liquidity", params.pool, liquidity, 0, None),
             ),
             label=self.kind,
             tolerance=ONE_TICK,

@@ -49,5 +49,5 @@ class Wrapped(Oracle[WrappedParams]):
         for answer in (yield asks):
             if address(answer) != params.in_:
                 raise CallFailed(f"it wraps {address(answer)}, configured is {params.in_}", status=Status.MALFORMED)
-        steps = (Step(self.kind, token, 1, 0, at.timestamp),)
+        steps = (Step(self.kind, token, 1, 0, None),)
         return Reading(times(Fraction(1)), params.of, Grade.B, steps, self.kind)

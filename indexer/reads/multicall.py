@@ -5,6 +5,7 @@ The batches of a set of questions that recurs are encoded once. Says which calls
 
 from __future__ import annotations
 
+from asyncio import Semaphore
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,9 @@ PREPARED_CALLS = 20_000
 """Sets of calls are kept encoded when they are asked again: the last ones, and of many calls but the last few sets."""
 
 LEAST_PREPARED_SETS = 6
+
+BATCHES_AT_ONCE = 4
+"""Each is a megabyte or two while it is on its way: of a very large set, all at once would be hundreds."""
 
 _ABOUT_CALLS = frozenset({Verdict.SPLIT, Verdict.REVERT, Verdict.GASCAP, Verdict.TIMEOUT})
 
@@ -69,6 +73,7 @@ class Multicalls:
     batches: int = 0
     bisections: int = 0
     _prepared: dict[tuple[float, tuple[Question, ...]], list[Batch]] = field(default_factory=dict)
+    _gate: Semaphore = field(default_factory=lambda: Semaphore(BATCHES_AT_ONCE))
     _asked_once: deque[int] = field(default_factory=lambda: deque(maxlen=PREPARED_SETS))
 
     async def ask(
@@ -119,10 +124,10 @@ class Multicalls:
 
     async def _run(self, batch: Batch, at: BlockRef, override: Override | None) -> Outcome:
         self.batches += 1
-        data = batch.payload.calldata(self.witness.items(at))
         state = (override,) if override else ()
 
         def build(pin: Any) -> list[Request]:
+            data = batch.payload.calldata(self.witness.items(at))
             return [Request("eth_call", ({"to": self.address, "data": data}, pin, *state))]
 
         def prove(items: list[Any]) -> list[bytes | None] | EndpointError:
@@ -130,7 +135,8 @@ class Multicalls:
                 return items[0]
             return self._proven(batch, items[0], at, override)
 
-        answers, endpoint = await self.pinned.ask(build, prove, at)
+        async with self._gate:
+            answers, endpoint = await self.pinned.ask(build, prove, at)
         if isinstance(answers, EndpointError):
             return await self._halved(batch, at, override, endpoint, answers)
         self.sizes.of(endpoint).succeeded(batch.fill)

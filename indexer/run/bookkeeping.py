@@ -17,7 +17,7 @@ from indexer.run.known import Taken
 from indexer.run.standing import Standing
 from indexer.store.base import Commit, Covered, Folded
 
-FOLDED_AT_ONCE = 400
+FOLDED_AT_ONCE = 320
 """Blocks whose logs are in memory at the same time."""
 
 AUDIT_EVERY = 50

@@ -18,7 +18,7 @@ from indexer.store import tables as t
 from indexer.store.base import Commit, DeploymentRow
 from indexer.store.deltas import Memory, Recent
 from indexer.store.engine import insert, upsert
-from indexer.store.flows import FlowWriter, supersede
+from indexer.store.flows import FlowWriter, put_flows, supersede
 from indexer.store.pointing import PointWriter, by_block
 from indexer.store.points import CANONICAL
 from indexer.store.rows import block_columns, block_of, found_columns
@@ -162,10 +162,11 @@ def _write_flows(
     if folded and folded.since != chain.folded_since:
         coverage.end_all(connection, chain.id, reached)
     going_on = folded.covering if folded else {}
-    for key in commit.flows.keys() | commit.covered.keys() | commit.uncovered.keys() | going_on.keys():
-        writer = FlowWriter(connection, memory, deployments[key], reached)
-        if commit.flows.get(key):
-            writer.put(commit.flows[key])
+    named = commit.flows.keys() | commit.covered.keys() | commit.uncovered.keys() | going_on.keys()
+    writers = {key: FlowWriter(connection, memory, deployments[key], reached) for key in named}
+    flowed = memory.recent[chain.id].flowed
+    put_flows(connection, [(writers[key], flows) for key, flows in commit.flows.items()], flowed)
+    for key, writer in writers.items():
         for uncovered in commit.uncovered.get(key, ()):
             writer.uncover(uncovered)
         for covered in commit.covered.get(key, ()):

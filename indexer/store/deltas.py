@@ -110,7 +110,8 @@ class Tail:
 class Recent:
     """What is true of a chain as long as its count of `writes` is this one.
 
-    `searched`: what is stored of it. `tip`: the highest number of a point, on whatever fork.
+    `searched`: what is stored of it. `tip`: the highest number of a point, on whatever fork. `flowed`: of a deployment
+    the highest live block with flows.
     """
 
     writes: int
@@ -118,6 +119,7 @@ class Recent:
     searched: dict[int, int]
     tip: int
     tails: dict[int, Tail] = field(default_factory=dict)
+    flowed: dict[int, int] = field(default_factory=dict)
 
     def said_last(self, deployment_id: int, snapshot: Snapshot) -> bool:
         """Whether the deployment's last point says the same, in the very same objects. No need to look any closer."""

@@ -66,7 +66,12 @@ def upsert(connection: Connection, table: Table, key: tuple[str, ...], said: tup
 
 def returning_id(statement: Insert) -> ReturningInsert[Any]:
     """The same INSERT of one row, which tells the row's id."""
-    return _returning_id(statement)
+    return _returning(statement, ("id",))
+
+
+def returning(statement: Insert, *names: str) -> ReturningInsert[Any]:
+    """The same INSERT of any number of rows, which tells these columns of each, in any order."""
+    return _returning(statement, names)
 
 
 @cache
@@ -82,5 +87,5 @@ def _upsert(dialect: str, table: Table, key: tuple[str, ...], said: tuple[str, .
 
 
 @cache
-def _returning_id(statement: Insert) -> ReturningInsert[Any]:
-    return statement.returning(statement.table.c.id)
+def _returning(statement: Insert, names: tuple[str, ...]) -> ReturningInsert[Any]:
+    return statement.returning(*(statement.table.c[name] for name in names))

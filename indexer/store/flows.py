@@ -7,10 +7,10 @@ them again at any time, and whether they were kept depends on how a series was f
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from indexer.model import Address, BlockRef, Bucket, Flow
 from indexer.store import coverage
@@ -19,35 +19,72 @@ from indexer.store import tables as t
 from indexer.store.base import Covered, Flows, Place
 from indexer.store.coverage import Coverage, Span
 from indexer.store.deltas import Ids, Memory
-from indexer.store.engine import insert, returning_id, upsert
+from indexer.store.engine import insert, returning, upsert
 from indexer.store.rows import block_columns, block_of
 from indexer.store.runs import runs_text
 from indexer.store.snapshots import deployment_id
 
 _B = f.flow_block.c
 _OTHER = (_B.deployment_id == bindparam("of"), _B.number == bindparam("at"), _B.hash != bindparam("by"), _B.live)
+_HIGHEST = select(func.max(_B.number)).where(_B.deployment_id == bindparam("of"), _B.live)
 _OTHER_DIES = update(f.flow_block).where(*_OTHER).values(live=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A deployment's flows of a block."""
+
+    writer: FlowWriter
+    at: BlockRef
+    flows: Sequence[Flow]
+
+
+def put_flows(
+    connection: Connection, flows: Sequence[tuple[FlowWriter, Sequence[Flow]]], highest: dict[int, int]
+) -> None:
+    """Write flows of one fork; those that are there are written over, and other blocks of their numbers are no more.
+
+    `highest` remembers each deployment's highest live block. Raises ValueError for an amount below zero.
+    """
+    blocks = [block for writer, some in flows for block in writer.by_block(some)]
+    if not blocks:
+        return
+    for block in blocks:
+        deployment, number = block.writer.deployment, block.at.number
+        known = highest[deployment] if deployment in highest else block.writer.highest()
+        if number <= known:
+            block.writer.bury(block.at)
+        highest[deployment] = max(number, known)
+    new = upsert(connection, f.flow_block, ("deployment_id", "hash"), ("live",))
+    told = returning(new, "id", "deployment_id", "hash")
+    made = connection.execute(told, [_row_of(block.writer.deployment, block.at) for block in blocks])
+    ids = {(row.deployment_id, row.hash): row.id for row in made}
+    rows = [b.writer.row(ids[b.writer.deployment, b.at.hash], flow) for b in blocks for flow in b.flows]
+    connection.execute(upsert(connection, f.flow, ("block_id", "place_id"), ("amount_in", "amount_out")), rows)
+
+
+def _row_of(deployment: int, at: BlockRef) -> dict[str, Any]:
+    return {"deployment_id": deployment, "live": True, **block_columns(at)}
 
 
 class FlowWriter:
     """One deployment's flows, inside one write transaction."""
 
     def __init__(self, connection: Connection, memory: Memory, deployment: int, folded: int | None) -> None:
-        self._connection, self._deployment = connection, deployment
+        self._connection, self.deployment = connection, deployment
         self._coverage = Coverage(connection, deployment, folded)
         self._ids = memory.places.setdefault(deployment, Ids())
         self._texts = memory.covered
 
-    def put(self, flows: Sequence[Flow]) -> None:
-        """Write flows; those that are there are written over. Raises ValueError for an amount below zero."""
+    def by_block(self, flows: Sequence[Flow]) -> list[_Block]:
+        """Flows of one block each. Raises ValueError for an amount below zero."""
         if any(flow.amount_in < 0 or flow.amount_out < 0 for flow in flows):
             raise ValueError("a flow of less than nothing")
         self._learn({place_of(flow) for flow in flows})
-        for at, of_block in groupby(sorted(flows, key=lambda flow: flow.at.number), key=lambda flow: flow.at):
-            block_id = self._block(at)
-            rows = [self._row(block_id, flow) for flow in of_block]
-            new = upsert(self._connection, f.flow, ("block_id", "place_id"), ("amount_in", "amount_out"))
-            self._connection.execute(new, rows)
+        blocks: dict[BlockRef, list[Flow]] = {}
+        for flow in flows:
+            blocks.setdefault(flow.at, []).append(flow)
+        return [_Block(self, at, some) for at, some in blocks.items()]
 
     def cover(self, covered: Covered) -> None:
         """Say that all flows of some places are known in some blocks."""
@@ -63,30 +100,31 @@ class FlowWriter:
         """Say that all flows of just these places are known from a block on, as far as the ledger folds."""
         self._coverage.go_on(first, self._text(places))
 
-    def _row(self, block_id: int, flow: Flow) -> dict[str, Any]:
-        ids = self._ids.by_key
-        amounts = {"amount_in": flow.amount_in, "amount_out": flow.amount_out}
-        return {"block_id": block_id, "place_id": ids[place_of(flow)], **amounts}
+    def row(self, block_id: int, flow: Flow) -> dict[str, Any]:
+        """A flow's row."""
+        place_id = self._ids.by_key[place_of(flow)]
+        return {"block_id": block_id, "place_id": place_id, "amount_in": flow.amount_in, "amount_out": flow.amount_out}
 
-    def _block(self, at: BlockRef) -> int:
-        """The row of a block, live from now on: another one of its number is no more."""
-        place = {"of": self._deployment, "at": at.number, "by": at.hash}
+    def highest(self) -> int:
+        """The highest block with flows that is not of an abandoned fork; -1 where there is none."""
+        found = self._connection.execute(_HIGHEST, {"of": self.deployment}).scalar()
+        return -1 if found is None else int(found)
+
+    def bury(self, at: BlockRef) -> None:
+        """Another block of this one's number is no more."""
+        place = {"of": self.deployment, "at": at.number, "by": at.hash}
         if self._connection.execute(_OTHER_DIES, place).rowcount:
             self._coverage.cut(at.number, at.number, None)
-        new = returning_id(upsert(self._connection, f.flow_block, ("deployment_id", "hash"), ("live",)))
-        row = {"deployment_id": self._deployment, "live": True, **block_columns(at)}
-        block_id: int = self._connection.execute(new, row).scalar_one()
-        return block_id
 
     def _text(self, places: frozenset[Place]) -> str:
         """The runs of ids that stand for places. The same set comes with every block, so it is made once."""
-        known = self._texts.get(self._deployment)
+        known = self._texts.get(self.deployment)
         if known is not None and known[0] == places:
             return known[1]
         self._learn(places)
         ids = self._ids.by_key
         text = runs_text(ids[place] for place in places)
-        self._texts[self._deployment] = (places, text)
+        self._texts[self.deployment] = (places, text)
         return text
 
     def _learn(self, places: Iterable[Place]) -> None:
@@ -94,15 +132,15 @@ class FlowWriter:
         ids = self._ids
         if all(map(ids.by_key.__contains__, places)):
             return
-        _refresh(self._connection, self._deployment, ids)
+        _refresh(self._connection, self.deployment, ids)
         missing = sorted(place for place in places if place not in ids.by_key)
         if missing:
             rows = [
-                {"deployment_id": self._deployment, "token": token, "owner": owner, "bucket": bucket.value}
+                {"deployment_id": self.deployment, "token": token, "owner": owner, "bucket": bucket.value}
                 for token, owner, bucket in missing
             ]
             self._connection.execute(insert(self._connection, f.place), rows)
-            _refresh(self._connection, self._deployment, ids)
+            _refresh(self._connection, self.deployment, ids)
 
 
 def supersede(connection: Connection, chain_id: int, ancestor: BlockRef) -> None:

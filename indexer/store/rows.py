@@ -102,7 +102,6 @@ def quote_columns(quote: Quote) -> Columns:
         "grade": quote.grade.value,
         "route": clean(quote.route, _ROUTE_BYTES),
         "steps": json.dumps([_step_list(step) for step in quote.steps], separators=(",", ":")),
-        "updated_at": quote.updated_at,
         "status": quote.status.value,
         "reason": clean(quote.reason, REASON_BYTES),
         "flags": json.dumps(quote.flags, separators=(",", ":")),
@@ -120,7 +119,6 @@ def quote_of(token: Address, row: Row[Any]) -> Quote:
         grade=Grade(row.grade),
         route=row.route,
         steps=tuple(_step_of(said) for said in json.loads(row.steps)),
-        updated_at=row.updated_at,
         status=Status(row.status),
         reason=row.reason,
         flags=tuple(json.loads(row.flags)),
@@ -128,12 +126,13 @@ def quote_of(token: Address, row: Row[Any]) -> Quote:
 
 
 def _step_list(step: Step) -> list[str | int]:
-    return [step.source, step.target, str(step.answer), step.decimals, str(step.updated_at), str(step.round)]
+    updated_at = "" if step.updated_at is None else str(step.updated_at)
+    return [step.source, step.target, str(step.answer), step.decimals, updated_at, str(step.round)]
 
 
 def _step_of(said: list[Any]) -> Step:
     source, target, answer, decimals, updated_at, round_ = said
-    return Step(source, Address(target), int(answer), decimals, int(updated_at), int(round_))
+    return Step(source, Address(target), int(answer), decimals, int(updated_at) if updated_at else None, int(round_))
 
 
 def _digest(said: list[Any]) -> bytes:

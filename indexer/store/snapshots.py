@@ -5,7 +5,7 @@ Plain functions on a connection, inside somebody's transaction. Never writes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +26,7 @@ from indexer.model import Address, Bucket, Holding, Line, Quote, Snapshot, Statu
 from indexer.store import deltas
 from indexer.store import tables as t
 from indexer.store.deltas import Spot
-from indexer.store.points import block_at, last_point
+from indexer.store.points import ENDLESS, block_at, last_point
 from indexer.store.rows import Content, line_of, quote_of, total_of
 
 _IN_ONE_QUERY = 500
@@ -107,21 +107,22 @@ def in_range(deployment: int, from_block: int, to_block: int | None) -> Select[A
     return query if to_block is None else query.where(_S.number <= to_block)
 
 
-def holding_in(deployment: int, from_block: int, to_block: int | None) -> Select[Any]:
-    """Live snapshots that hold somewhere in a range of blocks: those in it, and the last one before."""
-    earlier = t.snapshot.alias("earlier").c
-    opening = (
-        select(func.max(earlier.number))
-        .where(earlier.deployment_id == deployment, earlier.live, earlier.number <= from_block)
-        .scalar_subquery()
-    )
-    return in_range(deployment, 0, to_block).where(_S.number >= func.coalesce(opening, 0))
+def held(connection: Connection, deployment: int, from_block: int, to_block: int | None) -> list[Row[Any]]:
+    """Live snapshots that hold somewhere in a range of blocks, oldest first: those in it, and the last one before."""
+    return list(connection.execute(HELD, range_of(deployment, from_block, to_block)).all())
 
 
-def totals_of(connection: Connection, query: Select[Any]) -> dict[int, dict[Bucket, Total]]:
+def range_of(deployment: int, from_block: int, to_block: int | None) -> dict[str, int]:
+    """The parameters of `HELD`."""
+    return {"deployment": deployment, "first": from_block, "last": ENDLESS if to_block is None else to_block}
+
+
+def totals_of(
+    connection: Connection, query: Select[Any], place: Mapping[str, int] | None = None
+) -> dict[int, dict[Bucket, Total]]:
     """Totals by snapshot id."""
     totals: dict[int, dict[Bucket, Total]] = {}
-    for row in connection.execute(query):
+    for row in connection.execute(query, place):
         totals.setdefault(row.snapshot_id, {})[Bucket(row.bucket)] = total_of(row)
     return totals
 
@@ -202,6 +203,17 @@ _OPENING = (
     select(func.max(_EARLIER.number))
     .where(_EARLIER.deployment_id == t.deployment.c.id, _EARLIER.live, _EARLIER.number <= _NUMBER)
     .scalar_subquery()
+)
+_BEFORE = (
+    select(func.max(_EARLIER.number))
+    .where(_EARLIER.deployment_id == _DEPLOYMENT, _EARLIER.live, _EARLIER.number <= bindparam("first"))
+    .scalar_subquery()
+)
+HELD = (
+    select(t.snapshot)
+    .where(_S.deployment_id == _DEPLOYMENT, _S.live, _S.number >= func.coalesce(_BEFORE, 0))
+    .where(_S.number <= bindparam("last"))
+    .order_by(_S.number)
 )
 _SPOTS = (
     select(t.snapshot)

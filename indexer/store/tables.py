@@ -241,7 +241,10 @@ class HoldingRow(Base, table=True):
 
 
 class QuoteRow(Base, table=True):
-    """A quote by its content, stored once whoever uses it. `steps` and `flags` are JSON, integers in it are text."""
+    """A quote by its content, stored once whoever uses it. `steps` and `flags` are JSON, integers in it are text.
+
+    A step without a time is of the block that it is used at.
+    """
 
     __tablename__ = "quote"
     __table_args__ = (UniqueConstraint("content"),)
@@ -254,7 +257,6 @@ class QuoteRow(Base, table=True):
     grade: str = Field(sa_type=Text)
     route: str = Field(sa_type=Text)
     steps: str = Field(sa_type=Text)
-    updated_at: int = Field(sa_type=ExactInteger)
     status: str = Field(sa_type=Text)
     reason: str = Field(sa_type=Text)
     flags: str = Field(sa_type=Text)

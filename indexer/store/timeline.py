@@ -7,32 +7,37 @@ transaction. Never writes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, select
+from sqlalchemy import Connection, Row, and_, bindparam, select
 
 from indexer.model import BlockRef, Bucket, Hash, State, Status
 from indexer.store import tables as t
 from indexer.store.base import Point
-from indexer.store.points import between, block_at, last_point
-from indexer.store.snapshots import deployment_id, holding_in, in_range, totals_of
+from indexer.store.points import ENDLESS, PointRow, between, block_at, last_point, page_of
+from indexer.store.snapshots import HELD, deployment_id, held, in_range, range_of, totals_of
 from indexer.valuation.rollup import Level
 
 _S = t.snapshot.c
+_HASHES, _TIMES = page_of(t.point.c.hash), page_of(t.point.c.timestamp)
 _GAP, _HELD, _NOT_APPLICABLE = Status.GAP.value, Status.HELD.value, Status.NOT_APPLICABLE.value
 
 
-def spread(points: Iterable[Row[Any]], rows: Sequence[Row[Any]]) -> Iterator[tuple[Row[Any], Row[Any]]]:
+def spread(points: Iterable[PointRow], rows: Sequence[Any]) -> Iterator[tuple[PointRow, Any]]:
     """Each point with the snapshot that holds there; both are in the order of blocks.
 
-    Raises ValueError where none does.
+    A point's row begins with its number. Raises ValueError where nothing holds.
     """
-    count = 0
+    starts = [row.number for row in rows]
+    count, begins = 0, starts[0] if starts else ENDLESS
     for point in points:
-        while count < len(rows) and rows[count].number <= point.number:
+        number = point[0]
+        while begins <= number:
             count += 1
+            begins = starts[count] if count < len(starts) else ENDLESS
         if not count:
-            raise ValueError(f"nothing is said at block {point.number}, nor before it")
+            raise ValueError(f"nothing is said at block {number}, nor before it")
         yield point, rows[count - 1]
 
 
@@ -41,9 +46,8 @@ def points(connection: Connection, key: str, from_block: int, to_block: int | No
     deployment = deployment_id(connection, key)
     if deployment is None:
         return []
-    held = holding_in(deployment, from_block, to_block)
-    totals = totals_of(connection, select(t.total).where(t.total.c.snapshot_id.in_(held.with_only_columns(_S.id))))
-    rows = connection.execute(held.order_by(_S.number)).all()
+    rows = held(connection, deployment, from_block, to_block)
+    totals = totals_of(connection, _TOTALS, range_of(deployment, from_block, to_block))
     return [
         Point(key, block_at(point), State(point.state), Status(row.status), row.reason, totals.get(row.id, {}))
         for point, row in spread(between(connection, deployment, from_block, to_block), rows)
@@ -55,9 +59,10 @@ def present(connection: Connection, key: str, from_block: int, to_block: int) ->
     deployment = deployment_id(connection, key)
     if deployment is None:
         return {}
-    rows = connection.execute(holding_in(deployment, from_block, to_block).order_by(_S.number)).all()
-    told = spread(between(connection, deployment, from_block, to_block), rows)
-    return {point.number: (Hash(point.hash), Status(row.status)) for point, row in told}
+    rows = held(connection, deployment, from_block, to_block)
+    statuses = {row.id: Status(row.status) for row in rows}
+    told = spread(between(connection, deployment, from_block, to_block, _HASHES), rows)
+    return {point[0]: (Hash(point[1]), statuses[row.id]) for point, row in told}
 
 
 def last_read(connection: Connection, key: str, block: int | None, time: int | None, is_whole: bool) -> BlockRef | None:
@@ -82,23 +87,11 @@ def levels(connection: Connection, key: str, from_time: int, to_time: int | None
     if deployment is None:
         return []
     before = last_point(connection, deployment, None, from_time - 1)
-    after = None if to_time is None else last_point(connection, deployment, None, to_time)
-    if to_time is not None and after is None:
-        return []
-    first, last = before.number if before else 0, after.number if after else None
-    rows = connection.execute(_worth(deployment, first, last, bucket)).all()
-    told = spread(between(connection, deployment, first, last), rows)
-    return [_level(point.timestamp, row) for point, row in told]
-
-
-def _worth(deployment: int, first: int, last: int | None, bucket: Bucket) -> Select[Any]:
-    """What a bucket was worth at each snapshot that holds in a range of blocks."""
-    worth = t.total.c
-    of_bucket = and_(worth.snapshot_id == _S.id, worth.bucket == bucket.value)
-    held = holding_in(deployment, first, last).with_only_columns(
-        _S.number, _S.status, worth.usd, worth.low, worth.high, worth.lines, worth.left_out
-    )
-    return held.select_from(t.snapshot.outerjoin(t.total, of_bucket)).order_by(_S.number)
+    first = before.number if before else 0
+    upto = ENDLESS if to_time is None else to_time
+    points = takewhile(lambda point: point[1] <= upto, between(connection, deployment, first, None, _TIMES))
+    rows = connection.execute(_WORTH, {**range_of(deployment, first, None), "bucket": bucket.value}).all()
+    return [_level(point[1], row) for point, row in spread(points, rows)]
 
 
 def _level(timestamp: int, row: Row[Any]) -> Level:
@@ -106,3 +99,11 @@ def _level(timestamp: int, row: Row[Any]) -> Level:
     if status == _GAP or (left_out and not lines and status != _NOT_APPLICABLE):
         return Level(timestamp, None)
     return Level(timestamp, usd or 0, low or 0, high or 0, status == _HELD)
+
+
+_W = t.total.c
+_TOTALS = select(t.total).where(_W.snapshot_id.in_(HELD.with_only_columns(_S.id).order_by(None)))
+_OF_BUCKET = and_(_W.snapshot_id == _S.id, _W.bucket == bindparam("bucket"))
+_WORTH = HELD.with_only_columns(_S.number, _S.status, _W.usd, _W.low, _W.high, _W.lines, _W.left_out).select_from(
+    t.snapshot.outerjoin(t.total, _OF_BUCKET)
+)

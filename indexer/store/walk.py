@@ -17,7 +17,7 @@ from indexer.model import BlockRef, Bucket, Token, Total
 from indexer.store import tables as t
 from indexer.store.points import between, block_at
 from indexer.store.rows import Content
-from indexer.store.snapshots import holding_in, token_of, totals_of
+from indexer.store.snapshots import held, token_of, totals_of
 from indexer.store.timeline import spread
 
 _AT_ONCE = 256
@@ -67,7 +67,7 @@ def walk(connection: Connection, deployment: int, from_block: int, to_block: int
 
 def _visits(connection: Connection, deployment: int, points: Sequence[Row[Any]]) -> Iterator[Visit]:
     first = points[0].number
-    rows = connection.execute(holding_in(deployment, first, points[-1].number).order_by(t.snapshot.c.number)).all()
+    rows = held(connection, deployment, first, points[-1].number)
     totals = totals_of(connection, select(t.total).where(t.total.c.snapshot_id.in_([row.id for row in rows])))
     new = [row.id for row in rows if row.number >= first]
     holdings, quotes = _changed_holdings(connection, new), _changed_quotes(connection, new)

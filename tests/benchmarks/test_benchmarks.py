@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from pathlib import Path
 
 import pytest
 from eth_abi import decode, encode
 
-from benchmarks import backfill, factory, following, peers, series, snapshot, store_rows
-from benchmarks.figures import Figure, table
+from benchmarks import backfill, factory, following, goals, peers, series, series_peer, snapshot, store_rows
+from benchmarks.figures import Figure, Sample, table
+from benchmarks.goals import Goal
 from benchmarks.load import Kind, Load, address, place_of, scaled, two_tokens
 from benchmarks.replay import Round, replaying_server
 from benchmarks.replay_server import AGGREGATE, DEEP_EVERY, HEAD, Node, answer, block
@@ -17,6 +19,7 @@ from indexer.chain.bloom import bloom_of, leaves_out
 from indexer.model import Status
 from indexer.reads.abi import CALL_GAS, interface
 from indexer.reads.ledger.audit import audit
+from indexer.reads.plan import Call
 from indexer.reads.sizes import START_GAS
 from indexer.run.known import Known
 
@@ -77,6 +80,20 @@ def test_rows_are_counted_as_they_change() -> None:
     assert figure.note.startswith("40 rows in 3 commits of 20 holdings")
 
 
+def test_a_block_of_many_deployments_is_measured_with_the_size_that_it_leaves() -> None:
+    figure = store_rows.measure_following(deployments=3, blocks=2)
+    assert figure.note.endswith("MB after 2 blocks")
+    assert figure.value > 0
+
+
+async def test_a_block_in_which_one_deployment_changed_costs_a_snapshot_of_one(tmp_path: Path) -> None:
+    await store_rows.following(tmp_path / "store.db", deployments=5, blocks=4)
+    with sqlite3.connect(tmp_path / "store.db") as database:
+        rows = database.execute("SELECT number, count(*) FROM snapshot GROUP BY number ORDER BY number").fetchall()
+        assert rows == [(1, 5), (2, 1), (3, 1), (4, 1), (5, 1)]
+        assert database.execute("SELECT count(*) FROM point").fetchone() == (5,)
+
+
 def test_a_ratio_says_how_many_times_the_floors_effort_it_is() -> None:
     assert Figure("time", "ms", value=30.0, floor=10.0).ratio == 3
     assert Figure("rate", "rows/s", value=10.0, floor=30.0, more_is_better=True).ratio == 3
@@ -96,7 +113,7 @@ async def test_a_factory_is_found_in_parts_judged_once_and_then_read_above_its_f
 
 
 async def test_a_series_by_logs_takes_few_calls_whatever_the_number_of_blocks() -> None:
-    few, many = [await series.series(13, blocks) for blocks in (20, 200)]
+    few, many = [await series.series(13, blocks, repeat=1) for blocks in (20, 200)]
     assert few.values == many.values > 40
     assert few.calls == many.calls <= 5
 
@@ -145,6 +162,50 @@ async def test_a_peer_that_fails_is_told_and_never_measured() -> None:
 
 
 async def test_a_peer_that_reads_other_numbers_is_never_measured() -> None:
-    other = 'print(\'{"taken": [[1, 1]], "sum": "7"}\')'
+    other = 'print(\'{"taken": [[1, 1]], "sums": ["7"]}\')'
     with pytest.raises(ValueError, match="other numbers"):
         await peers.compare(TINY, 1, (sys.executable, "-c", other), warm_up=1)
+
+
+async def test_a_series_is_compared_with_a_peer_at_a_sample_of_its_blocks(tmp_path: Path) -> None:
+    peer = tmp_path / "peer.py"
+    peer.write_text(PEER)
+    with pytest.raises(ValueError, match="other numbers"):
+        await series_peer.compare(13, 40, 4, (sys.executable, str(peer)))
+    compared = await series_peer.compare(13, 40, 4, (sys.executable, str(peer), *await honest_sums(13, 40, 4)))
+    assert compared.reads > 30
+    assert compared.peer == Sample(12, 4)
+    assert compared.peer_everywhere == Sample(120, 40), "ten times as many blocks"
+    assert any("extrapolated" in figure.name for figure in compared.figures())
+    told = goals.of_series(compared)
+    assert [goal.wanted for goal in told] == [3, 60, 150, 20]
+    assert told[1].reached, "RPC calls"
+    assert 50 < compared.ours.opened_mb <= compared.ours.peak_mb
+
+
+PEER = """
+import json, sys
+asked = json.load(sys.stdin)
+sums = sys.argv[1:-2] or ["7"] * len(asked["blocks"])
+print(json.dumps({"taken": [[3, 1]] * len(asked["blocks"]), "sums": sums}))
+"""
+
+
+async def honest_sums(contracts: int, blocks: int, samples: int) -> list[str]:
+    """What one finds who reads the server's state and folds nothing."""
+    numbers = range(series.FIRST_FOLDED, series.FIRST_FOLDED + blocks)
+    async with replaying_server(contracts=contracts) as url:
+        calls, _ = await series_peer.known(url, contracts, numbers, numbers[:1])
+    return [str(sum(total_of(call, number) for call in calls)) for number in numbers[:: blocks // samples]]
+
+
+def total_of(call: Call, number: int) -> int:
+    said = answer(bytes.fromhex(call.target[2:]), call.data, number)
+    return sum(int.from_bytes(said[i : i + 32], "big") for i in range(0, len(said), 32))
+
+
+def test_a_goal_says_whether_it_is_reached() -> None:
+    assert Goal("at most", 2, 2.0, "x").reached
+    assert not Goal("at most", 2, 2.1, "x").reached
+    assert Goal("at least", 20, 99.0, "x", at_least=True).line() == "| at least | at least 20x | 99.0x | yes |"
+    assert Goal("memory", 150, 151, " MB").line().endswith("| **no** |")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 import pytest
 from aiohttp import web
 
-from devnet import Anvil
-from devnet.proxy import Exchange, FaultProxy
+from devnet import Anvil, faults
+from devnet.proxy import Act, Exchange, FaultProxy
 from indexer.chain.base import Replies
 from indexer.chain.block_logs import FEW_BLOCKS, BlockLogs
 from indexer.chain.blocks import read_headers
@@ -17,6 +19,7 @@ from indexer.chain.follower import Advanced, Follower, Reorged
 from indexer.chain.logs import LogReader
 from indexer.chain.pool import Pool
 from indexer.config.secret import Secret
+from indexer.errors import ChainUnavailable, EndpointError, WrongFork
 from indexer.model import Address, BlockRef, Hash, Log, LogQuery
 
 pytestmark = pytest.mark.anvil
@@ -107,7 +110,7 @@ async def test_nothing_rides_along_where_many_blocks_are_asked_for_at_once(bench
 @pytest.fixture
 async def followed(bench: Bench) -> Followed:
     """A follower at the head, with which logs ride along."""
-    return Followed(bench, Follower(bench.pool, rider=bench.logs, use_tags=False))
+    return Followed(bench, Follower(bench.pool, rider=bench.logs, use_tags=False, finality_depth=10**6))
 
 
 @dataclass
@@ -116,6 +119,7 @@ class Followed:
 
     bench: Bench
     follower: Follower
+    behind: list[BlockRef] = field(default_factory=list)
 
     async def look(self) -> tuple[list[int], int]:
         """The logs of each new block, and the HTTP requests for all that was learned."""
@@ -127,6 +131,19 @@ class Followed:
                 assert {log.block_hash for log in logs} <= {block.hash}
                 counts.append(len(logs))
         return counts, self.bench.proxy.posts - before
+
+    async def keep(self, kept: dict[int, list[Log]]) -> None:
+        """Look, and have the logs of every block of the chain, until some endpoint fails."""
+        with suppress(EndpointError, WrongFork, ChainUnavailable):
+            for event in await self.follower.step():
+                assert isinstance(event, Advanced | Reorged)
+                blocks = event.blocks if isinstance(event, Advanced) else event.new
+                for number in [n for n in kept if isinstance(event, Reorged) and n > event.ancestor.number]:
+                    del kept[number]
+                self.behind = [one for one in self.behind if not blocks or one.number < blocks[0].number] + [*blocks]
+            while self.behind:
+                kept[self.behind[0].number] = await self.bench.logs(QUERIES, [self.behind[0]])
+                del self.behind[0]
 
     def mine(self, *logs: int, apart_s: int = 12) -> None:
         """Blocks with so many logs each."""
@@ -168,7 +185,20 @@ async def test_of_a_reorg_the_new_blocks_logs_are_those_of_the_new_blocks(follow
     assert (await followed.look())[0] == [1]
 
 
-async def test_a_node_that_answers_the_next_block_with_an_error_as_long_as_it_is_not_there(followed: Followed) -> None:
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (-32000, "invalid block range params"),
+        (-32602, "block range extends beyond current head block"),
+        (-32602, "BlockOutOfRangeError: block height is 30 but requested was 31"),
+        (-32000, "One of the blocks specified in filter (fromBlock, toBlock or blockHash) cannot be found."),
+        (-32614, "eth_getLogs is limited to a 0 range"),
+        (-32603, "zorp"),
+    ],
+)
+async def test_a_node_that_answers_the_next_block_with_an_error_as_long_as_it_is_not_there(
+    followed: Followed, code: int, words: str
+) -> None:
     proxy = followed.bench.proxy
 
     async def refused(exchange: Exchange) -> web.StreamResponse:
@@ -177,7 +207,7 @@ async def test_a_node_that_answers_the_next_block_with_an_error_as_long_as_it_is
         for asked, reply in zip(exchange.documents, replies, strict=True):
             if asked["method"] == "eth_getLogs" and int(asked["params"][0].get("toBlock", "0x0"), 16) > head:
                 reply.pop("result", None)
-                reply["error"] = {"code": -32000, "message": "invalid block range params"}
+                reply["error"] = {"code": code, "message": words}
         return exchange.reply(replies)
 
     await followed.look()
@@ -205,3 +235,32 @@ async def test_logs_of_one_moment_beside_the_head_of_another_are_asked_for_again
     assert (len(counts), requests) == (1, 2)
     followed.mine(1)
     assert await followed.look() == ([1], 1)
+
+
+async def test_through_a_random_life_of_a_chain_every_block_has_its_own_logs_and_all_of_them(
+    followed: Followed,
+) -> None:
+    dice, bench, kept = random.Random(8), followed.bench, dict[int, list[Log]]()
+    troubles: list[Act] = [faults.status(500), faults.truncated(400), faults.reset(), faults.page("oops")]
+    for _ in range(80):
+        what = dice.random()
+        if what < 0.6:
+            followed.mine(
+                *[dice.randint(0, 3) for _ in range(dice.choice([1, 1, 1, 2, 5]))], apart_s=dice.randint(1, 20)
+            )
+        elif what < 0.75 and bench.anvil.block_number() > 45:
+            bench.anvil.reorg(dice.randint(1, 5))
+        elif what < 0.85:
+            bench.proxy.fault(dice.choice(troubles), times=1)
+        await followed.keep(kept)
+    bench.proxy.heal()
+    for _ in range(5):
+        await followed.keep(kept)
+    assert max(kept) == bench.anvil.block_number()
+    for number, logs in kept.items():
+        filter_ = {"fromBlock": hex(number), "toBlock": hex(number), "address": ONE}
+        told = [(log.block_hash, log.log_index, int.from_bytes(log.data, "big")) for log in logs]
+        assert told == [
+            (log["blockHash"], int(log["logIndex"], 16), int(log["data"], 16))
+            for log in bench.anvil.rpc("eth_getLogs", filter_)
+        ]

@@ -83,4 +83,4 @@ async def test_a_deployment_of_which_a_log_was_seen_is_read_again_and_the_others
             for number in range(first, net.block_number()):
                 last = await reader.take(number)
             touched = await reader.take(net.block_number())
-    assert last.unchanged - touched.unchanged == {"uniswap-v2@devnet"}
+    assert last.unchanged - touched.unchanged == {"uniswap-v2@devnet", "lockers@devnet"}, "these hold the pair's shares"

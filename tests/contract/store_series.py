@@ -52,7 +52,8 @@ def plain(key: str, at: BlockRef, amounts: Sequence[int], price: int = PRICE_ONE
             token = Address(f"0x{index + 1:040x}")
             usd = usd_value(amount, 18, price)
             lines.append(Line(Holding(token, amount, OWNERS[0]), usd, usd, usd, Status.OK))
-            quotes[token] = Quote(token, price, price, price, Grade.A, "chainlink:X/USD", updated_at=at.timestamp)
+            step = Step("chainlink:X/USD", token, price, 8, at.timestamp)
+            quotes[token] = Quote(token, price, price, price, Grade.A, "chainlink:X/USD", (step,))
             tokens[token] = Token(token, f"T{index}", 18)
     ordered = tuple(lines)
     return Snapshot(key, at, ordered, quotes, tokens, totals(ordered), Status.OK, "", "1", "uniswap_v2@1")
@@ -100,7 +101,7 @@ def holdings(draw: st.DrawFn, token: Address, owner: Address, bucket: Bucket) ->
 def quotes(draw: st.DrawFn, token: Address) -> Quote:
     status = draw(st.sampled_from([Status.OK, Status.OK, *Status]))
     low, price, high = sorted(draw(st.tuples(big, big, big)))
-    steps = st.builds(Step, texts, addresses, signed, st.integers(0, 255), big, big)
+    steps = st.builds(Step, texts, addresses, signed, st.integers(0, 255), st.none() | big, big)
     return Quote(
         token=token,
         price=price if status is Status.OK else None,
@@ -109,7 +110,6 @@ def quotes(draw: st.DrawFn, token: Address) -> Quote:
         grade=draw(st.sampled_from(Grade)),
         route=draw(texts),
         steps=tuple(draw(st.lists(steps, max_size=2))),
-        updated_at=draw(big),
         status=status,
         reason=draw(texts),
         flags=tuple(draw(st.lists(texts, max_size=2))),

@@ -112,7 +112,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], Table, Fraction]] = {
     "uniswap_v3_twap": (TWAP, {SOURCE: POOL, TOKEN: ERC20, OTHER: ERC20}, Fraction(3)),
     "wrapped": ({"in": OTHER, "call": "asset()(address)"}, {TOKEN: {"asset": OTHER}}, Fraction(3)),
 }
-LENT = Lent(Quote(INNER, 4 * 10**36, 3 * 10**36, 5 * 10**36, Grade.A, "chainlink:I/USD", (), NOW - 1_200), AT)
+LENT = Lent(Quote(INNER, 4 * 10**36, 3 * 10**36, 5 * 10**36, Grade.A, "chainlink:I/USD"), AT)
 KINDS = sorted(EXAMPLES)
 
 
@@ -156,7 +156,7 @@ def test_a_reading_names_its_source_and_carries_its_evidence(kind):
     assert reading.label.startswith(kind)
     assert reading.grade is not Grade.U
     assert oracle.last_resort or reading.steps
-    assert all(step.source.startswith(kind) and 0 < step.updated_at <= NOW for step in reading.steps)
+    assert all(step.source.startswith(kind) and 0 < step.time(AT) <= NOW for step in reading.steps)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -224,7 +224,7 @@ def lent(draw: st.DrawFn, token: Address) -> Lent:
     numbers = (None, None, None) if held else (price, low, high)
     step = Step("chainlink", SOURCE, draw(st.integers(1, 2**255)), 8, draw(st.integers(1, NOW)), 7)
     status = Status.HELD if held else Status.OK
-    quote = Quote(token, *numbers, draw(st.sampled_from(list(Grade))), "r", (step,), step.updated_at, status, "stale")
+    quote = Quote(token, *numbers, draw(st.sampled_from(list(Grade))), "r", (step,), status, "stale")
     return Lent(quote, replace(AT, timestamp=draw(st.integers(0, NOW))))
 
 

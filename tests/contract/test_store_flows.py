@@ -101,6 +101,30 @@ async def test_a_flow_that_was_corrected_is_written_over(store: Store) -> None:
     assert (await store.flows(KEY, 4, 4)).items == (flow(block(4), came=6), flow(block(4), OTHER))
 
 
+async def test_one_commit_keeps_the_flows_of_several_deployments_apart(store: Store) -> None:
+    for number in (4, 5):
+        both = {KEY: [flow(block(number), came=number)], "vault@chain": [flow(block(number), OTHER, went=number)]}
+        await store.commit(Commit("chain", flows=both))
+    assert (await store.flows(KEY, 4, 5)).items == (flow(block(4), came=4), flow(block(5), came=5))
+    assert [one.amount_out for one in (await store.flows("vault@chain", 4, 5)).items] == [4, 5]
+
+
+@pytest.mark.parametrize("engine", engines())
+async def test_a_block_that_somebody_else_wrote_gives_way_to_another_of_its_number(
+    engine: Make, tmp_path: Path
+) -> None:
+    async with new_store(engine, tmp_path) as ours, new_store(engine, tmp_path) as theirs:
+        await ours.register([deployment(KEY)])
+        await put(ours, flow(block(4), came=4))
+        await put(theirs, flow(block(6, 1), came=66), covered=covered(5, 6, POOL))
+        await put(ours, flow(block(6), came=6))
+        assert (await ours.flows(KEY, 4, 6)).items == (flow(block(4), came=4), flow(block(6), came=6))
+        assert (await ours.flows(KEY, 5, 6)).complete == frozenset()
+        await put(ours, flow(block(5, 1), came=55))
+        await put(theirs, flow(block(5), came=5))
+        assert [one.amount_in for one in (await ours.flows(KEY, 4, 6)).items] == [4, 5, 6]
+
+
 async def test_a_reorg_takes_back_flows_and_what_was_known_above_it_on_its_chain_only(store: Store) -> None:
     await put(store, *(flow(block(n), came=n) for n in range(1, 6)), covered=covered(1, 5, POOL))
     elsewhere = {"dex@other": [flow(block(5))]}

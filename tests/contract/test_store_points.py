@@ -81,7 +81,7 @@ async def test_whatever_else_a_snapshot_says_makes_it_a_row(store: Store, change
     said: dict[str, Any] = {
         "status": Status.HELD,
         "totals": {bucket: replace(total, left_out=1) for bucket, total in first.totals.items()},
-        "quotes": {token: replace(quote, updated_at=7) for token, quote in first.quotes.items()},
+        "quotes": {token: replace(quote, route="another") for token, quote in first.quotes.items()},
         "lines": tuple(replace(one, reason="seen") for one in first.lines),
     }
     second = replace(first, at=block(2), **{change: said.get(change, "2")})

@@ -7,11 +7,11 @@ Pure: never asks a node, never decides whether an answer may be trusted.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from indexer.model import Address, Hash, Log
-from indexer.reads.ledger.rules import ANYONE, Effect, Rule, State, Watch
+from indexer.reads.ledger.rules import Effect, Rule, State, Watch
 from indexer.reads.source import CallKey, Key
 
 Moves = Mapping["Track", list[int]]
@@ -68,16 +68,15 @@ class Book:
     version: int = 0
     turned: set[Key] = field(default_factory=set)
     tracks: dict[Key, Track] = field(default_factory=dict)
-    _watched: dict[Address, dict[Hash, tuple[Track, ...]]] = field(default_factory=dict)
+    _watched: dict[tuple[Address, Hash | None], tuple[Track, ...]] = field(default_factory=dict)
 
     def open(self, key: CallKey, rule: Rule, state: State, number: int, timestamp: int) -> Track:
         """Begin to track a question, from the answer it was given at the tip or before it."""
         self.close(key)
         self.version += 1
         track = self.tracks[key] = Track(key, rule, number, [number], [state], number, timestamp)
-        for emitter in rule.emitters:
-            by_subject = self._watched.setdefault(emitter, {})
-            by_subject[rule.subject] = (*by_subject.get(rule.subject, ()), track)
+        for place in rule.places():
+            self._watched[place] = (*self._watched.get(place, ()), track)
         return track
 
     def close(self, key: Key) -> None:
@@ -86,16 +85,13 @@ class Book:
         self.version += 1
         self.turned.add(key)
         if track is not None:
-            for emitter in track.rule.emitters:
-                self._leave(track, emitter)
+            for place in track.rule.places():
+                self._leave(track, place)
 
-    def _leave(self, track: Track, emitter: Address) -> None:
-        by_subject = self._watched.get(emitter, {})
-        left = tuple([one for one in by_subject.pop(track.rule.subject, ()) if one is not track])
+    def _leave(self, track: Track, place: tuple[Address, Hash | None]) -> None:
+        left = tuple([one for one in self._watched.pop(place) if one is not track])
         if left:
-            by_subject[track.rule.subject] = left
-        elif not by_subject:
-            self._watched.pop(emitter, None)
+            self._watched[place] = left
 
     def watches(self) -> Iterator[Watch]:
         """What all tracks together must see of the chain's logs."""
@@ -112,24 +108,23 @@ class Book:
                 if before is not None and track.opened < number:
                     after = effect(before, log, timestamp)
                     track.put(number, after)
-                    if after is None:
-                        self.turned.add(track.key)
                     if track not in moves:
                         moves[track] = [0, 0] * track.rule.amounts
-                    _add(moves[track], before, after)
+                    if after is None:
+                        self.turned.add(track.key)
+                    else:
+                        _add(moves[track], before, after)
         self.tip = number
         return moves
 
-    def _hits(self, log: Log) -> Sequence[tuple[Track, Effect]]:
-        by_subject = self._watched.get(log.address)
-        if by_subject is None:
-            return ()
-        event, *subjects = log.topics or (None,)
-        hits = []
-        for place, subject in enumerate((ANYONE, *subjects)):
-            for track in by_subject.get(subject, ()):
-                effects = track.rule.effects
-                effect = effects.get((event, place)) or effects.get((None, place))
+    def _hits(self, log: Log) -> list[tuple[Track, Effect]]:
+        """Whom a log concerns, in the order of its topics, and what it does to them."""
+        emitter, event = log.address, log.topics[0] if log.topics else None
+        watched = self._watched.get
+        hits = [(track, track.rule.effects[None, 0]) for track in watched((emitter, None), ())]
+        for place, topic in enumerate(log.topics):
+            for track in watched((emitter, topic), ()):
+                effect = track.rule.effects.get((event, place))
                 if effect is not None:
                     hits.append((track, effect))
         return hits
@@ -152,9 +147,8 @@ class Book:
                 del track.numbers[:over], track.states[:over]
 
 
-def _add(moved: list[int], before: State, after: State | None) -> None:
+def _add(moved: list[int], before: State, after: State) -> None:
     """Count what each amount gained and lost by one log."""
-    for i, (was, now) in enumerate(zip(before, after or (), strict=False)):
-        if 2 * i == len(moved):
-            break
-        moved[2 * i + (now < was)] += abs(now - was)
+    for i in range(len(moved) // 2):
+        change = after[i] - before[i]
+        moved[2 * i + (change < 0)] += abs(change)

@@ -110,12 +110,8 @@ class Ledger:
             return []
         if self._watching[0] != self.book.version:
             self._watch()
-        logs = await self.logs(self._watching[1], blocks)
-        self._keep(logs)
-        by_block: dict[int, list[Log]] = {}
-        for log in logs:
-            by_block.setdefault(log.block_number, []).append(log)
-        moved = [(block, self._fold(block, by_block.get(block.number, ()))) for block in blocks]
+        logs = self._kept_by_block(await self.logs(self._watching[1], blocks))
+        moved = [(block, self._fold(block, logs.pop(block.number, ()))) for block in blocks]
         self._forget(blocks[-1].number - self.kept)
         return [(block, moves) for block, moves in moved if moves]
 
@@ -135,9 +131,14 @@ class Ledger:
         emitters = {watch.emitter for watch in watches if watch.event is None}
         self._kept_since = {emitter: self._kept_since.get(emitter, self.book.tip) for emitter in emitters}
 
-    def _keep(self, logs: Iterable[Log]) -> None:
-        """Keep every log of the contracts of which all are seen: they answer log queries."""
-        self._kept += [log for log in logs if log.address in self._kept_since]
+    def _kept_by_block(self, logs: Iterable[Log]) -> dict[int, list[Log]]:
+        """Logs by their blocks. Those of contracts of which all are seen are kept, too: they answer log queries."""
+        by_block: dict[int, list[Log]] = {}
+        for log in logs:
+            by_block.setdefault(log.block_number, []).append(log)
+            if log.address in self._kept_since:
+                self._kept.append(log)
+        return by_block
 
     def rewind(self, ancestor: BlockRef) -> None:
         """Take back all blocks above one of the chain's."""

@@ -84,6 +84,11 @@ class Rule:
     emitters: tuple[Address, ...] = ()
     subject: Hash = ANYONE
 
+    def places(self) -> set[tuple[Address, Hash | None]]:
+        """Each emitter with a topic that must stand in those logs at some place; None: whatever stands there."""
+        topics = {self.subject if place else event for event, place in self.effects}
+        return {(emitter, topic) for emitter in self.emitters for topic in topics}
+
     @property
     def watches(self) -> list[Watch]:
         """The logs that it must see."""

@@ -239,7 +239,10 @@ async def test_what_came_ahead_is_not_asked_for(node: Node) -> None:
     assert nodes.sent == []
 
 
-async def test_a_filter_that_weighs_much_is_not_sent_for_blocks_that_are_perhaps_not_there(node: Node) -> None:
+async def test_a_filter_that_weighs_much_is_not_sent_for_blocks_that_are_perhaps_not_there(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_filters, "AHEAD_BYTES", log_filters.LIGHT_BYTES)
     read = logs_of(Nodes([node]))
     await followed(node, read, 2, *foreign(200))
     assert read.ahead(3, 3) == []
@@ -327,3 +330,27 @@ async def test_two_endpoints_that_both_talk_nonsense_are_an_error(node: Node) ->
     with pytest.raises(EndpointError) as raised:
         await logs_of(nodes)(MANY, [node.mine()])
     assert raised.value.verdict is Verdict.MALFORMED
+
+
+async def test_filters_so_full_that_they_allow_anything_send_a_block_elsewhere_only_now_and_then(node: Node) -> None:
+    nodes = Nodes([node, Node("two")])
+    read = logs_of(nodes)
+    for _ in range(32):
+        at = node.mine()
+        node.blooms[at.number] = "0x" + "fe" * 256
+        nodes.nodes[1] = node.twin("two")
+        assert await read(FEW, [at]) == []
+    assert len(nodes.sent) == 32 + 2
+    assert nodes.distrusted == {}
+
+
+async def test_nothing_that_came_ahead_is_believed_only_where_the_filter_excludes_it(node: Node) -> None:
+    nodes = Nodes([node])
+    read = logs_of(nodes)
+    await read(FEW, [node.mine()])
+    for bloom, requests in (("0x" + "00" * 256, 0), ("0x" + "fe" * 256, 1)):
+        at = node.mine()
+        node.blooms[at.number] = bloom
+        await looked(nodes, read, at.number, at)
+        assert await read(FEW, [at]) == []
+        assert len(nodes.sent) == requests

@@ -92,7 +92,7 @@ async def fill(store: Store, chain: str, rows: Sequence[DeploymentRow], snapshot
 def _quote(at: BlockRef) -> Quote:
     step = Step("chainlink", FEED, 125_000_000, 8, at.timestamp - 90, 17)
     low, high = DOLLAR * 124 // 100, DOLLAR * 126 // 100
-    return Quote(USDX, DOLLAR * 125 // 100, low, high, Grade.A, "chainlink:USDX/USD", (step,), step.updated_at)
+    return Quote(USDX, DOLLAR * 125 // 100, low, high, Grade.A, "chainlink:USDX/USD", (step,))
 
 
 def _hash(chain: str, number: int) -> Hash:

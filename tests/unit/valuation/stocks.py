@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from indexer.model import Address, BlockRef, Bucket, Grade, Hash, Holding, Quote, Snapshot, Status, Token
+from indexer.model import Address, BlockRef, Bucket, Grade, Hash, Holding, Quote, Snapshot, Status, Step, Token
 from indexer.units import to_price
 from indexer.valuation.books import Book
 from indexer.valuation.value import judge, totals, value
@@ -56,7 +56,8 @@ def quote(token: str, usd: Fraction | int | None, at: BlockRef, grade: Grade = G
     price = None if usd is None else to_price(Fraction(usd))
     status = Status.OK if price is not None else Status.HELD
     reason = "" if price is not None else "stale"
-    return Quote(address(token), price, price, price, grade, ROUTES.get(route, route), (), at.timestamp, status, reason)
+    step = Step("chainlink", address(token), price or 0, 36, at.timestamp)
+    return Quote(address(token), price, price, price, grade, ROUTES.get(route, route), (step,), status, reason)
 
 
 def snapshot(
