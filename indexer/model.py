@@ -259,3 +259,6 @@ class Found:
     key: str
     block: int
     data: Mapping[str, str | int | bool] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash(self.key)

@@ -96,7 +96,7 @@ class NumberedPools(FloorAdapter[P]):
         """How the factory, or the listed pools, are asked."""
 
     @abstractmethod
-    def asks(self, pool: Pool, params: P) -> list[Ask]:
+    def asks(self, pool: Pool, params: P) -> Sequence[Ask]:
         """What asks for a pool's amounts: one answer with all of them, or one of each token."""
 
     def discover(self, params: P, known: Sequence[Found], from_block: int, at: BlockRef) -> Plan[list[Found]]:

@@ -70,17 +70,13 @@ def pools_of(
     return list(pools.values())
 
 
+@lru_cache(KEPT_HOLDINGS)
 def pool_of(item: Found) -> Pool:
     """The pool that a discovery stands for."""
     data = item.data
-    tokens = tuple([str(value) for key, value in data.items() if key.startswith("token")])
-    return _made(str(data["pool"]), tokens, int(data.get("index", 0)), str(data.get("receipt", "")))
-
-
-@lru_cache(KEPT_HOLDINGS)
-def _made(pool: str, tokens: tuple[str, ...], index: int, receipt: str) -> Pool:
-    named = tuple(map(Address, tokens)) or UNKNOWN
-    return Pool(Address(pool), named, index, Address(receipt) if receipt else None)
+    tokens = tuple([Address(str(value)) for key, value in data.items() if key.startswith("token")])
+    receipt = Address(str(data["receipt"])) if data.get("receipt") else None
+    return Pool(Address(str(data["pool"])), tokens or UNKNOWN, int(data.get("index", 0)), receipt)
 
 
 def pool_data(
@@ -128,9 +124,10 @@ def different_tokens(answers: Iterable[Answer]) -> Tokens | Failed:
     return tuple(named) if len(set(named)) == len(named) else Failed(Status.MALFORMED, "it names a token twice")
 
 
-def balances_of(pool: Pool) -> list[Ask]:
+@lru_cache(KEPT_HOLDINGS)
+def balances_of(pool: Pool) -> Sequence[Ask]:
     """What asks for a pool's balance of each of its tokens; nothing where they are not known."""
-    return [] if isinstance(pool.tokens, Failed) else [balance_of(token, pool.address) for token in pool.tokens]
+    return () if isinstance(pool.tokens, Failed) else tuple([balance_of(token, pool.address) for token in pool.tokens])
 
 
 def pool_holdings(pool: Pool, amounts: Sequence[Answer], receipt: Address | None = None) -> list[Holding]:

@@ -6,6 +6,7 @@ https://docs.uniswap.org/contracts/v2/reference/smart-contracts/factory
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from indexer.adapters.floor import FactoryParams
@@ -45,7 +46,7 @@ class UniswapV2(NumberedPools[UniswapV2Params]):
         contract = interface("uniswap_v2_factory")
         return Numbered(params.factory or NATIVE, contract.allPairsLength, contract.allPairs, token_pairs)
 
-    def asks(self, pool: Pool, params: UniswapV2Params) -> list[Ask]:
+    def asks(self, pool: Pool, params: UniswapV2Params) -> Sequence[Ask]:
         """Reserves are read as two whole words, which fits both V2's uint112 and Solidly's uint256."""
         if isinstance(pool.tokens, Failed) or params.amounts == "balances":
             return balances_of(pool)

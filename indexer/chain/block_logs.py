@@ -46,7 +46,8 @@ class BlockLogs:
         self._choice = Choice()
         self._queries: Sequence[LogQuery] = ()
         self._filters = Filters(())
-        self._few = False
+        self._few = self._is_hinted = False
+        self._filters_are_true: bool | None = None
         self._failures = self._pause = self._unsampled = 0
         self._asked: Selection | None = None
         self._came: dict[Hash, Found] = {}
@@ -60,7 +61,7 @@ class BlockLogs:
         asked = again or self._choice.pick(self._filters, last - first + 1)
         if block_hash is None and first == last and not asked.cheap:
             return []
-        self._asked, self._failures = asked, self._failures + 1
+        self._asked, self._is_hinted, self._failures = asked, block_hash is not None, self._failures + 1
         self._pause = min(2**self._failures, LONGEST_PAUSE)
         if block_hash is not None:
             return [part.of_block(block_hash) for part in asked.parts]
@@ -75,13 +76,13 @@ class BlockLogs:
         if blocks and self._asked:
             asked, self._asked = self._asked, None
             if not failed:
-                self._keep(Answers(asked, blocks, documents, logs))
+                self._keep(Answers(asked, blocks, documents, logs, self._is_hinted))
 
     def _keep(self, answers: Answers) -> None:
         """Nothing of answers that are of another moment, or make no sense: they are asked for again, by hash."""
         with suppress(EndpointError):
             for hash_, found in self._learnt(answers).items():
-                if found.complete:
+                if found.complete and (self._filters_are_true or not found.by_filter):
                     self._came[hash_] = found
         for hash_ in list(self._came)[:-MOST_AHEAD]:
             del self._came[hash_]
@@ -90,6 +91,9 @@ class BlockLogs:
         """What each block has; and what the way it was asked for weighs. Raises as `sort_out`."""
         ordered = sort_out(answers)
         complete = all(found.complete for found in ordered.found.values())
+        for found in ordered.found.values():
+            if found.is_true is not None and self._filters_are_true is not False:
+                self._filters_are_true = found.is_true
         self._choice.learn(answers.selection, ordered.skipped, len(answers.blocks), complete)
         return ordered.found
 
@@ -117,9 +121,10 @@ class BlockLogs:
         selection = self._choice.pick(self._filters)
         said = await self._ask(selection, at)
         if said is None and selection.wide:
-            self._choice.refused()
+            said = await self._ask(self._filters.narrow, at)
+            if said is not None:
+                self._choice.refused(selection)
             selection = self._filters.narrow
-            said = await self._ask(selection, at)
         if said is None:
             return await self._range([at])
         if said.found.complete or not (said.found.doubtful or self._is_sampled()):
@@ -143,7 +148,9 @@ class BlockLogs:
             return None
         try:
             parse_header(document, at.hash)
-            return _Said(self._learnt(Answers(selection, [at], [document], logs))[at.hash], replies.endpoint)
+            return _Said(
+                self._learnt(Answers(selection, [at], [document], logs, by_hash=True))[at.hash], replies.endpoint
+            )
         except EndpointError as error:
             if error.verdict is not Verdict.MALFORMED or avoid is not None:
                 raise

@@ -70,6 +70,8 @@ async def rest_of(transport: Transport, queries: Sequence[LogQuery], at: BlockRe
 
 def may_contain(bloom: int, query: LogQuery) -> bool:
     """Whether a block with this filter can have a log that the query asks for."""
+    if not bloom:
+        return False
     if query.addresses and not any(_has(bloom, address) for address in query.addresses):
         return False
     wanted: Iterable[tuple[str, ...]] = [topics for topics in query.topics if topics]

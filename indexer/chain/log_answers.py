@@ -13,29 +13,36 @@ from indexer.chain.bloom import bloom_of, leaves_out, may_contain, says_little
 from indexer.chain.log_filters import Selection
 from indexer.chain.log_parse import merge
 from indexer.chain.log_sieve import malformed
-from indexer.model import BlockRef, Hash, Log
+from indexer.model import BlockRef, Hash, Log, LogQuery
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Headers and logs as an endpoint gave them: of these blocks in order, by these parts in order."""
+    """Headers and logs as an endpoint gave them: of these blocks in order, by these parts in order.
+
+    Not `by_hash`: each part's answer may be of another moment, when a block was not there yet.
+    """
 
     selection: Selection
     blocks: Sequence[BlockRef]
     headers: Sequence[Any]
     logs: Sequence[Any]
+    by_hash: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """A block's logs, in order. Not `complete`: its header's filter allows, or asks for, more than came.
 
-    `doubtful`: it need not do that. Filters of full blocks allow nearly anything.
+    `doubtful`: it need not do that; filters of full blocks allow nearly anything. `by_filter`: it is complete by the
+    filter's word alone. `is_true`: whether the filter has a log that came, if any did; on some chains it has none.
     """
 
     logs: list[Log]
     complete: bool
-    doubtful: bool = False
+    doubtful: bool
+    by_filter: bool
+    is_true: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +66,22 @@ def sort_out(answers: Answers) -> Sorted:
     for log in merge([one.logs for one in sifted]):
         ours[log.block_hash].append(log)
     headers = dict(zip(ours, answers.headers, strict=True))
-    if answers.selection.whole:
-        found = {hash_: _of_whole(headers[hash_], logs, answers.logs[0]) for hash_, logs in ours.items()}
-    else:
-        found = {hash_: _of(answers.selection, headers[hash_], logs, hash_ in seen) for hash_, logs in ours.items()}
+    found = {
+        hash_: _found(answers, headers[hash_], logs, [hash_ in one.hashes for one in sifted])
+        for hash_, logs in ours.items()
+    }
     return Sorted(found, sum(one.skipped for one in sifted))
 
 
-def _of(selection: Selection, header: Any, logs: list[Log], any_came: bool) -> Found:
-    if any_came:
-        return Found(logs, complete=True)
-    bloom = bloom_of(header)
-    allowed = [part.query for part in selection.parts if may_contain(bloom, part.query)]
-    doubtful = selection.wide or not all(says_little(bloom, query) for query in allowed)
-    return Found(logs, not allowed, bool(allowed) and doubtful)
-
-
-def _of_whole(header: Any, logs: list[Log], documents: Sequence[Any]) -> Found:
-    missing = leaves_out(bloom_of(header), documents)
-    return Found(logs, not missing, missing)
+def _found(answers: Answers, header: Any, logs: list[Log], came: Sequence[bool]) -> Found:
+    """`came`: by which parts there came any log of the block."""
+    bloom, parts = bloom_of(header), answers.selection.parts
+    is_true = may_contain(bloom, LogQuery((logs[0].address,), (), 0, 0)) if logs else None
+    if answers.selection.whole:
+        missing = leaves_out(bloom, answers.logs[0])
+        return Found(logs, not missing, missing, not all(came), is_true)
+    is_of_then = all(came) or (answers.by_hash and any(came))
+    silent = [] if is_of_then else [part.query for part, any_came in zip(parts, came, strict=True) if not any_came]
+    allowed = [query for query in silent if may_contain(bloom, query)]
+    doubtful = bool(allowed) and (answers.selection.wide or not all(says_little(bloom, query) for query in allowed))
+    return Found(logs, not allowed, doubtful, bool(silent), is_true)

@@ -6,7 +6,7 @@ contract, may be less, or far more. What they weigh is learned from the blocks s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -25,6 +25,10 @@ LIGHT_BYTES = 8_192
 
 AHEAD_BYTES = 65_536
 """And one of less also for a block that is perhaps not there."""
+
+REQUEST_BYTES = 131_072
+"""What one more request may weigh. Logs of whatever contract show of which block an answer is; a filter that finds
+nothing may leave it open, and then the block is asked for again by its hash."""
 
 LOG_BYTES = 650
 """Of a log in JSON: a transfer's."""
@@ -84,15 +88,24 @@ class Selection:
 
 
 class Filters:
-    """The ways to ask a block for what several queries find."""
+    """The ways to ask a block for what several queries find: `narrow`, `wide` by first topics, `whole`.
+
+    Where few contracts are named, `narrow` asks in one part for all that any query may want of any of them.
+    Where a query takes any event of some contracts, `wide` asks for all logs as well, in one part: any of them shows of
+    which block they are, while a part of those contracts alone would be empty as a rule, and show nothing.
+    """
 
     def __init__(self, queries: Sequence[LogQuery]) -> None:
-        self.narrow = Selection(_parts(queries))
-        of_any = [query for query in queries if not first_topics(query)]
         events = tuple(sorted({Hash(event) for query in queries for event in first_topics(query)}))
+        topics = (events,) if all(first_topics(query) for query in queries) else ()
         sift = Sieve(queries).sift
-        by_event = Part.of(LogQuery((), (events,), 0, ANY_BLOCK), sift)
-        self.wide = Selection((by_event, *_parts(of_any)), wide=True) if events else self.narrow
+        emitters = tuple(sorted({emitter for query in queries for emitter in query.addresses}))
+        if all(query.addresses for query in queries) and len(emitters) <= MOST_ADDRESSES:
+            self.narrow = Selection((Part.of(LogQuery(emitters, topics, 0, ANY_BLOCK), sift),))
+        else:
+            self.narrow = Selection(tuple(Part.of(part) for query in queries for part in _chunks(query)))
+        by_event = Part.of(LogQuery((), topics, 0, ANY_BLOCK), sift)
+        self.wide = Selection((by_event,), wide=True) if events else self.narrow
         self.whole = Selection((Part.of(LogQuery((), (), 0, ANY_BLOCK), sift),), wide=True, whole=True)
 
 
@@ -100,7 +113,7 @@ class Choice:
     """Which way the next block is asked for. Knows what other contracts' logs weighed in the blocks before."""
 
     def __init__(self) -> None:
-        self._foreign_bytes = 0.0
+        self._foreign_bytes: float | None = None
         self._until_probe = 0
         self._until_proof = PROVE_EVERY
         self._provable, self._proven = True, 0
@@ -111,7 +124,8 @@ class Choice:
         if least <= LIGHT_BYTES or not filters.wide.wide:
             return filters.narrow
         self._until_probe -= 1
-        if self._foreign_bytes * blocks > least and (self._until_probe > 0 or blocks > 1):
+        is_light = self._foreign_bytes is not None and self._foreign_bytes * blocks <= least + REQUEST_BYTES
+        if not is_light and (blocks > 1 or self._until_probe > 0):
             return filters.narrow
         self._until_proof -= 1
         if self._until_proof <= 0 and self._provable and blocks == 1:
@@ -124,13 +138,17 @@ class Choice:
         if selection.whole:
             self._proven += complete
         elif selection.wide:
-            seen = skipped * LOG_BYTES / blocks
-            known = seen if self._until_probe <= 0 else self._foreign_bytes
-            self._foreign_bytes, self._until_probe = known + (seen - known) / 8, PROBE_EVERY
+            seen, known = skipped * LOG_BYTES / blocks, self._foreign_bytes
+            steady = known if known is not None and self._until_probe > 0 else seen
+            self._foreign_bytes = steady + (seen - steady) / 8
+            self._until_probe = PROBE_EVERY
 
-    def refused(self) -> None:
-        """The endpoint wants contracts named: not asked otherwise for a while."""
-        self._foreign_bytes, self._until_probe = float("inf"), PROBE_EVERY
+    def refused(self, selection: Selection) -> None:
+        """The endpoint answers only where contracts are named: not asked otherwise for a while."""
+        if selection.whole:
+            self.unproven()
+        else:
+            self._foreign_bytes, self._until_probe = float("inf"), PROBE_EVERY
 
     def unproven(self) -> bool:
         """A whole block's logs do not make up its filter: is that strange? Where it was never otherwise, it is not
@@ -139,5 +157,5 @@ class Choice:
         return self._provable
 
 
-def _parts(queries: Sequence[LogQuery]) -> tuple[Part, ...]:
-    return tuple(Part.of(part) for query in queries for part in chunks(query, MOST_ADDRESSES, MOST_TOPICS))
+def _chunks(query: LogQuery) -> Iterator[LogQuery]:
+    return chunks(query, MOST_ADDRESSES, MOST_TOPICS)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from struct import Struct
 
 from indexer.model import Address
 from indexer.reads.types import WORD
@@ -42,9 +44,14 @@ class Payload:
 
     def answers(self, result: bytes) -> list[bytes | None]:
         """Each call's answer, witnesses first; None where it failed. Raises ValueError for bytes that are no answer."""
-        if self.cut is None or not self.cut.fits(result):
-            self.cut = Cut.of(result, self.count)
-        return self.cut.apply(result)
+        cut = self.cut
+        answers = cut.again(result) if cut else None
+        if cut is None or answers is None:
+            cut = self.cut = Cut.of(result, self.count)
+            answers = [result[start:end] for start, end in cut.spans]
+        if all(cut.succeeded):
+            return [*answers]
+        return [answer if ok else None for answer, ok in zip(answers, cut.succeeded, strict=True)]
 
 
 def encode_calls(calls: Sequence[Question], witness: Sequence[str]) -> Payload:
@@ -69,14 +76,14 @@ def encode_item(target: Address, data: bytes) -> str:
 class Cut:
     """Where the answers stand in an aggregate3 result, and every byte around them that says so.
 
-    `spans` are (start, end) of each answer; `succeeded` its flag. `frame` joins what stands before each answer.
+    `spans` are (start, end) of each answer; `succeeded` its flag. `layout` takes a result apart into what stands
+    `around` the answers and the answers, by turns; None where they do not follow one another.
     """
 
-    size: int
-    offsets: bytes
-    frame: bytes
     spans: list[tuple[int, int]]
     succeeded: list[bool]
+    layout: Struct | None
+    around: tuple[bytes, ...]
 
     @classmethod
     def of(cls, result: bytes, count: int) -> Cut:
@@ -94,21 +101,22 @@ class Cut:
             succeeded.append(flag == 1)
         if sum(end - start for start, end in spans) > len(result):
             raise ValueError("a multicall answer that refers to the same bytes again and again")
-        return cls(len(result), result[: _ANSWERS_START + WORD * count], _frame(result, spans), spans, succeeded)
+        layout = _layout(spans, len(result))
+        return cls(spans, succeeded, layout, layout.unpack(result)[::2] if layout else ())
 
-    def fits(self, result: bytes) -> bool:
-        """Whether another result has its answers in the same places, with the same successes."""
-        same_offsets = len(result) == self.size and result.startswith(self.offsets)
-        return same_offsets and _frame(result, self.spans) == self.frame
-
-    def apply(self, result: bytes) -> list[bytes | None]:
-        if all(self.succeeded):
-            return [result[start:end] for start, end in self.spans]
-        return [result[s:e] if ok else None for (s, e), ok in zip(self.spans, self.succeeded, strict=True)]
+    def again(self, result: bytes) -> Sequence[bytes] | None:
+        """The answers in another result, if they stand in the same places with the same successes."""
+        if self.layout is None or len(result) != self.layout.size:
+            return None
+        parts = self.layout.unpack(result)
+        return parts[1::2] if parts[::2] == self.around else None
 
 
-def _frame(result: bytes, spans: list[tuple[int, int]]) -> bytes:
-    return b"".join([result[start - _ITEM_HEAD : start] for start, _ in spans])
+def _layout(spans: Sequence[tuple[int, int]], size: int) -> Struct | None:
+    """What is around the answers and the answers, by turns, over a whole result."""
+    edges = [0, *(edge for span in spans for edge in span), size]
+    widths = [after - before for before, after in pairwise(edges)]
+    return Struct("".join([f"{width}s" for width in widths])) if min(widths) >= 0 else None
 
 
 def _number(data: bytes, at: int) -> int:

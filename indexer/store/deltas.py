@@ -40,6 +40,11 @@ class State:
     def __len__(self) -> int:
         return len(self.holdings) + len(self.quotes)
 
+    def says(self, other: State) -> bool:
+        """Whether it is the same. What is short, and most often another one, is compared first."""
+        as_a_whole = self.said == other.said and self.totals == other.totals
+        return as_a_whole and self.quotes == other.quotes and self.holdings == other.holdings
+
 
 NOTHING = State({}, {})
 """Before the first snapshot: none says the same."""
@@ -98,51 +103,21 @@ class Interned:
     holdings: Mapping[int, Content]
 
 
-@dataclass(frozen=True, slots=True)
-class Tail:
-    """A deployment's last live snapshot, if it has one, and what was handed in last to say the same."""
-
-    spot: Spot | None
-    snapshot: Snapshot | None
-
-
 @dataclass(slots=True)
 class Recent:
     """What is true of a chain as long as its count of `writes` is this one.
 
-    `searched`: what is stored of it. `tip`: the highest number of a point, on whatever fork. `flowed`: of a deployment
-    the highest live block with flows.
+    `searched`: what is stored of it. `tip`: the highest number of a point, on whatever fork. `last`: the snapshot that
+    holds from there on, of deployments of which that is known. `flowed`: of a deployment the highest live block with
+    flows.
     """
 
     writes: int
     deployments: dict[str, int]
     searched: dict[int, int]
     tip: int
-    tails: dict[int, Tail] = field(default_factory=dict)
+    last: dict[int, Spot | None] = field(default_factory=dict)
     flowed: dict[int, int] = field(default_factory=dict)
-
-    def said_last(self, deployment_id: int, snapshot: Snapshot) -> bool:
-        """Whether the deployment's last point says the same, in the very same objects. No need to look any closer."""
-        tail = self.tails.get(deployment_id)
-        return tail is not None and tail.snapshot is not None and _is_still(tail.snapshot, snapshot)
-
-    def learn(self, deployment_id: int, tail: Tail | None) -> None:
-        """What is last from now on; None where that is not known any more."""
-        if tail is None:
-            self.tails.pop(deployment_id, None)
-        else:
-            self.tails[deployment_id] = tail
-
-
-def _is_still(old: Snapshot, new: Snapshot) -> bool:
-    return (
-        new.lines is old.lines
-        and new.quotes is old.quotes
-        and new.tokens is old.tokens
-        and new.totals is old.totals
-        and (new.status, new.reason, new.methodology, new.adapter)
-        == (old.status, old.reason, old.methodology, old.adapter)
-    )
 
 
 class Memory:
@@ -160,11 +135,21 @@ class Memory:
         self.rosters: dict[frozenset[int], int] = {}
         self.members: dict[int, frozenset[int]] = {}
         self.recent: dict[int, Recent] = {}
+        self._told: dict[int, tuple[int, Snapshot]] = {}
         self.covered: dict[int, tuple[Set[object], str]] = {}
         self.interned: dict[int, Interned] = {}
         self._quotes: dict[Quote, int] = {}
         self._states: dict[int, OrderedDict[int, State]] = {}
         self._entries = 0
+
+    def keep_told(self, deployment_id: int, spot: Spot, snapshot: Snapshot) -> None:
+        """Remember in which objects a deployment said last what a stored snapshot says."""
+        self._told[deployment_id] = spot.id, snapshot
+
+    def is_still(self, deployment_id: int, held: Spot | None, snapshot: Snapshot) -> bool:
+        """Whether a snapshot says the same as the stored one, in the very same objects. No need to look any closer."""
+        told = self._told.get(deployment_id)
+        return told is not None and held is not None and told[0] == held.id and _is_same(told[1], snapshot)
 
     def state(self, deployment_id: int, snapshot_id: int) -> State | None:
         """The state of a snapshot, if it is still remembered."""
@@ -188,3 +173,14 @@ class Memory:
         if len(self._quotes) > _QUOTES_KEPT:
             self._quotes.clear()
         self._quotes.update(ids)
+
+
+def _is_same(old: Snapshot, new: Snapshot) -> bool:
+    return (
+        new.lines is old.lines
+        and new.quotes is old.quotes
+        and new.tokens is old.tokens
+        and new.totals is old.totals
+        and (new.status, new.reason) == (old.status, old.reason)
+        and (new.methodology, new.adapter) == (old.methodology, old.adapter)
+    )

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 
 from indexer.model import BlockRef, Snapshot, State, Status
 from indexer.store import tables as t
-from indexer.store.deltas import Memory, Recent, Spot, Tail
+from indexer.store.deltas import Memory, Recent, Spot
 from indexer.store.engine import insert, returning_id
 from indexer.store.rosters import Members, Rosters
 from indexer.store.rows import block_columns
@@ -62,36 +62,43 @@ class PointWriter:
         """
         is_last = at.number > self._recent.tip
         here = [] if is_last else self._connection.execute(_HERE, {"chain": self._chain_id, "at": at.number}).all()
-        readers = self._readers(here)
-        new = {d: s for d, s in some.items() if not (is_last and self._recent.said_last(d, s))}
-        held = self._held(new, at.number, is_last)
-        olds = {d: _old(readers[d], at, replace) for d in new if d in readers}
+        held = self._held(some, at.number, is_last)
+        olds = self._olds(here, at, some.keys(), replace)
+        still = {d for d, s in some.items() if d not in olds and self._memory.is_still(d, held.get(d), s)}
+        new = {d: s for d, s in some.items() if d not in still}
         taken = {d: s for d, s in new.items() if d not in olds or olds[d].is_kept or _gives_way(held[d], s)}
-        members = taken.keys() | (some.keys() - new.keys())
-        if not members:
+        if not taken and not still:
             return
-        self._leave(here, at, members)
-        place = Place(self._point(here, at, members, is_final), at.number)
+        self._leave(here, at, taken)
+        place = Place(self._point(here, at, still | taken.keys(), is_final), at.number)
         for d, snapshot in taken.items():
             series = Series(self._connection, self._memory, d, self._chain_id)
             spot = series.put(snapshot, place, held.get(d), olds.get(d), is_last=is_last)
-            self._recent.learn(d, Tail(spot, snapshot) if is_last else None)
+            self._memory.keep_told(d, spot, snapshot)
+            self._learn(d, spot, is_last)
         self._recent.tip = max(self._recent.tip, at.number)
 
-    def _readers(self, here: Iterable[Row[Any]]) -> dict[int, Row[Any]]:
-        """The canonical point of each deployment that was read at this number."""
+    def _olds(self, here: Iterable[Row[Any]], at: BlockRef, wanted: Collection[int], replace: bool) -> dict[int, Old]:
+        """What was read at this number already, by deployment."""
         canonical = [point for point in here if point.state != State.SUPERSEDED.value]
-        return {d: point for point in canonical for d in self._rosters.members(point.roster_id)}
+        readers = {d: point for point in canonical for d in self._rosters.members(point.roster_id) if d in wanted}
+        return {d: Old(p.id, p.hash != at.hash, replace or p.hash != at.hash) for d, p in readers.items()}
 
     def _held(self, wanted: Collection[int], number: int, is_last: bool) -> Mapping[int, Spot]:
         """What holds at a block so far; of the last block that is remembered."""
         if not is_last:
-            return spots(self._connection, wanted, number) if wanted else {}
-        if unknown := [d for d in wanted if d not in self._recent.tails]:
+            return spots(self._connection, wanted, number)
+        last = self._recent.last
+        if unknown := [d for d in wanted if d not in last]:
             found = spots(self._connection, unknown, number)
-            self._recent.tails.update((d, Tail(found.get(d), None)) for d in unknown)
-        tails = ((d, self._recent.tails[d].spot) for d in wanted)
-        return {d: spot for d, spot in tails if spot is not None}
+            last.update((d, found.get(d)) for d in unknown)
+        return {d: spot for d in wanted if (spot := last[d]) is not None}
+
+    def _learn(self, deployment: int, spot: Spot, is_last: bool) -> None:
+        if is_last:
+            self._recent.last[deployment] = spot
+        else:
+            self._recent.last.pop(deployment, None)
 
     def _leave(self, here: Iterable[Row[Any]], at: BlockRef, members: Collection[int]) -> None:
         """Who is read at this block is no more read at another one of its number."""
@@ -120,11 +127,6 @@ class PointWriter:
         if (old.state, old.roster_id) != (state, columns["roster_id"]):
             self._connection.execute(update(t.point).where(_P.id == old.id).values(**block_columns(at), **columns))
         return int(old.id)
-
-
-def _old(point: Row[Any], at: BlockRef, replace: bool) -> Old:
-    is_other = point.hash != at.hash
-    return Old(point.id, is_other, is_other or replace)
 
 
 def _gives_way(held: Spot, new: Snapshot) -> bool:

@@ -60,11 +60,12 @@ class Series:
         """
         now = intern(self._connection, self._memory, self._deployment_id, self._chain_id, snapshot)
         was = self._state(held)
-        if held is not None and now == was and not (old and old.is_other_block):
+        is_same = held is not None and now.says(was)
+        if held is not None and is_same and not (old and old.is_other_block):
             return held
         own = held if held is not None and held.number == place.number else None
         opening = self._spot(place.number - 1) if own else held
-        after = None if is_last or now == was else next_point(self._connection, self._deployment_id, place.number)
+        after = None if is_last or is_same else next_point(self._connection, self._deployment_id, place.number)
         later = None if after is None else self._spot(after.number)
         then = self._state(later)
         if old is not None:
@@ -104,7 +105,7 @@ class Series:
         own = later if later is not None and later.number == after.number else None
         if own is None:
             self._say(Place(after.id, after.number), now, then)
-        elif now == then:
+        elif now.says(then):
             self._forget(own.id)
         else:
             self._erase_changes(own.id)
@@ -112,7 +113,7 @@ class Series:
 
     def _say(self, place: Place, before: deltas.State, now: deltas.State) -> Spot | None:
         """A snapshot where it is another than the one before."""
-        if now == before:
+        if now.says(before):
             return None
         snapshot_id = self._insert(place, now, live=True)
         self._write_changes(snapshot_id, place.number, before, now)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import cache
@@ -171,11 +171,11 @@ class _Threads:
         self._database = database
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="store")
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._transaction, work)
+    def run(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, self._transaction, work)
 
-    async def reshape(self, work: Callable[[Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._unchecked, work)
+    def reshape(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, self._unchecked, work)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown)
@@ -233,13 +233,12 @@ def _named(error: DBAPIError, path: Path) -> IndexerError | None:
     return None
 
 
-async def _to_its_end(transaction: Awaitable[T]) -> T:
+async def _to_its_end(transaction: asyncio.Future[T]) -> T:
     """Await a transaction; a cancellation is obeyed once it has ended."""
-    task = asyncio.ensure_future(transaction)
     try:
-        return await asyncio.shield(task)
+        return await asyncio.shield(transaction)
     except asyncio.CancelledError:
-        await asyncio.wait({task})
+        await asyncio.wait({transaction})
         raise
 
 

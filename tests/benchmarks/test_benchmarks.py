@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,18 @@ from eth_abi import decode, encode
 from benchmarks import backfill, factory, following, goals, peers, series, series_peer, snapshot, store_rows
 from benchmarks.figures import Figure, Sample, table
 from benchmarks.goals import Goal
-from benchmarks.load import Kind, Load, address, place_of, scaled, two_tokens
+from benchmarks.load import CHAIN_ID, MULTICALL3, Kind, Load, address, place_of, scaled, two_tokens
 from benchmarks.replay import Round, replaying_server
 from benchmarks.replay_server import AGGREGATE, DEEP_EVERY, HEAD, Node, answer, block
+from indexer.chain.base import Replies, Request
 from indexer.chain.bloom import bloom_of, leaves_out
+from indexer.chain.pool import Pool
+from indexer.config.secret import Secret
 from indexer.model import Status
 from indexer.reads.abi import CALL_GAS, interface
+from indexer.reads.batch import Reader
 from indexer.reads.ledger.audit import audit
+from indexer.reads.multicall import BATCHES_AT_ONCE
 from indexer.reads.plan import Call
 from indexer.reads.sizes import START_GAS
 from indexer.run.known import Known
@@ -209,3 +215,33 @@ def test_a_goal_says_whether_it_is_reached() -> None:
     assert not Goal("at most", 2, 2.1, "x").reached
     assert Goal("at least", 20, 99.0, "x", at_least=True).line() == "| at least | at least 20x | 99.0x | yes |"
     assert Goal("memory", 150, 151, " MB").line().endswith("| **no** |")
+
+
+async def test_of_a_very_large_set_of_calls_only_a_few_batches_are_on_their_way_at_once() -> None:
+    token = address(Kind.TOKEN, 0)
+    asks = [interface("erc20").balanceOf(token, pair) for pair in Load(pairs=7_000).addresses(Kind.PAIR)]
+    async with replaying_server() as url, Pool("replayed", CHAIN_ID, [Secret(url)]) as pool:
+        counting = Counting(pool)
+        read = await Reader(counting, MULTICALL3, 1).read(asks, block(500))
+    assert counting.sent == 7
+    assert counting.most == BATCHES_AT_ONCE
+    assert read == [int.from_bytes(answer(bytes.fromhex(token[2:]), ask.data, 500), "big") for ask in asks]
+
+
+class Counting:
+    """A pool's batches: how many there were, and how many at once."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.name, self.chain_id, self._pool = pool.name, pool.chain_id, pool
+        self.sent = self.now = self.most = 0
+
+    async def send(self, requests: Sequence[Request], *, avoid: str | None = None) -> Replies:
+        self.sent, self.now = self.sent + 1, self.now + 1
+        self.most = max(self.most, self.now)
+        try:
+            return await self._pool.send(requests, avoid=avoid)
+        finally:
+            self.now -= 1
+
+    def distrust(self, endpoint: str, reason: str) -> None:
+        self._pool.distrust(endpoint, reason)

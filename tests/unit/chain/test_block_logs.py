@@ -90,7 +90,7 @@ async def test_blocks_so_full_that_their_logs_weigh_more_than_the_filter_are_ask
     nodes = Nodes([node])
     read = logs_of(nodes)
     for _ in range(3):
-        assert amounts(await read(MANY, [node.mine(transfer(HOLDERS[0], 4), *foreign(200))])) == [4]
+        assert amounts(await read(MANY, [node.mine(transfer(HOLDERS[0], 4), *foreign(400))])) == [4]
     assert ["address" in one or len(one["topics"]) > 1 for one in nodes.filters] == [False, *[True] * 4]
 
 
@@ -100,7 +100,7 @@ async def test_it_is_looked_again_later_whether_blocks_are_less_full(
     monkeypatch.setattr(log_filters, "PROBE_EVERY", 3)
     nodes = Nodes([node])
     read = logs_of(nodes)
-    await followed(node, read, 2, *foreign(200))
+    await followed(node, read, 2, *foreign(400))
     await followed(node, read, 4)
     assert nodes.filters[-1]["topics"] == [[TRANSFER, SYNC]]
 
@@ -118,6 +118,34 @@ async def test_an_endpoint_that_wants_contracts_named_gets_them(node: Node) -> N
     assert amounts(await read(MANY, [node.mine(transfer(HOLDERS[0], 5))])) == [5]
     assert len(nodes.sent) == 1
     assert nodes.distrusted == {}
+
+
+async def test_several_blocks_are_asked_for_by_event_only_where_it_is_known_what_they_weigh(node: Node) -> None:
+    nodes = Nodes([node])
+    read = logs_of(nodes)
+    await read(FEW, [node.mine()])
+    await read(MANY, [])
+    nodes.sent.clear()
+    assert len(read.ahead(2, 4)) == 2, "nobody knows yet"
+    read.came([], Replies([[], []], "one"))
+    await followed(node, read, 1, *foreign(6))
+    assert len(read.ahead(3, 5)) == 1
+    read.came([], Replies([[]], "one"))
+    assert len(read.ahead(3, 66)) == 2, "so many would weigh too much"
+
+
+async def test_an_endpoint_that_gives_no_whole_block_is_asked_by_event_as_before(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = Nodes([node])
+    read = await whole_blocks(node, nodes, monkeypatch, 4)
+    node.mend = lambda filter_, logs: logs if "topics" in filter_ else refusal("too many results")
+    at = node.mine(transfer(HOLDERS[0], 4), *foreign(2))
+    assert amounts(await read(MANY, [at])) == [4]
+    monkeypatch.setattr(log_filters, "PROVE_EVERY", 100)
+    nodes.sent.clear()
+    assert amounts(await followed(node, read, 3, transfer(HOLDERS[0], 4))) == [4]
+    assert nodes.filters[-1]["topics"] == [[TRANSFER, SYNC]]
 
 
 HOSTILE: dict[str, Any] = {
@@ -244,7 +272,7 @@ async def test_a_filter_that_weighs_much_is_not_sent_for_blocks_that_are_perhaps
 ) -> None:
     monkeypatch.setattr(log_filters, "AHEAD_BYTES", log_filters.LIGHT_BYTES)
     read = logs_of(Nodes([node]))
-    await followed(node, read, 2, *foreign(200))
+    await followed(node, read, 2, *foreign(400))
     assert read.ahead(3, 3) == []
     assert len(read.ahead(3, 3, block(3).hash)) == 2, "an announced block is there"
 
@@ -347,10 +375,57 @@ async def test_filters_so_full_that_they_allow_anything_send_a_block_elsewhere_o
 async def test_nothing_that_came_ahead_is_believed_only_where_the_filter_excludes_it(node: Node) -> None:
     nodes = Nodes([node])
     read = logs_of(nodes)
-    await read(FEW, [node.mine()])
+    await read(FEW, [node.mine(log(POOLS[1], (SYNC,), 5))])
     for bloom, requests in (("0x" + "00" * 256, 0), ("0x" + "fe" * 256, 1)):
         at = node.mine()
         node.blooms[at.number] = bloom
         await looked(nodes, read, at.number, at)
         assert await read(FEW, [at]) == []
         assert len(nodes.sent) == requests
+
+
+async def test_on_a_chain_without_filters_an_empty_answer_that_came_ahead_is_not_believed(node: Node) -> None:
+    """Some chains' headers have a filter of zeros, whatever was logged."""
+    nodes = Nodes([node])
+    read = logs_of(nodes)
+    for number in range(4):
+        at = node.mine(log(POOLS[1], (SYNC,), number))
+        node.blooms[at.number] = "0x" + "00" * 256
+        assert amounts(await read(FEW, [at])) == [number]
+    at = node.mine(log(POOLS[1], (SYNC,), 9))
+    node.blooms[at.number] = "0x" + "00" * 256
+    read.ahead(at.number, at.number)
+    read.came([at], Replies([node.answer(header_request(at.number)), []], "one"))
+    assert amounts(await read(FEW, [at])) == [9], "the answer was of a moment before the block was there"
+
+
+async def test_each_part_of_what_came_ahead_must_be_of_the_block(node: Node) -> None:
+    """The parts of a batch may be answered by different machines, some of which lag behind."""
+    read = logs_of(Nodes([node]))
+    both = (FEW[0], LogQuery((), ((TRANSFER,), HOLDERS[:2]), 0, ANY_BLOCK))
+    await read(both, [node.mine(log(POOLS[1], (SYNC,), 1))])
+    at = node.mine(log(POOLS[1], (SYNC,), 2), transfer(HOLDERS[1], 3))
+    answers = [node.answer(request) for request in [header_request(at.number), *read.ahead(at.number, at.number)]]
+    read.came([at], Replies([*answers[:2], []], "one"))
+    assert amounts(await read(both, [at])) == [2, 3]
+
+
+async def test_contracts_that_are_seen_whole_and_silent_cost_no_second_request(node: Node) -> None:
+    nodes, queries = Nodes([node]), (*MANY, OF_ONE)
+    read = logs_of(nodes)
+    await read(queries, [node.mine(transfer(HOLDERS[0], 1), *foreign(3))])
+    for logs in ([transfer(HOLDERS[0], 2), log(POOLS[0], (OTHER,))], [log(STRANGER, (OTHER,), 2)], []):
+        at = node.mine(*logs)
+        node.blooms[at.number] = "0x" + "ff" * 256 if logs else "0x" + "00" * 256
+        await looked(nodes, read, at.number, at)
+        assert amounts(await read(queries, [at])) == [2] * bool(logs)
+        assert nodes.sent == []
+
+
+async def test_what_is_wanted_of_few_contracts_is_asked_for_in_one_request(node: Node) -> None:
+    nodes = Nodes([node])
+    read = logs_of(nodes)
+    queries = (FEW[0], LogQuery(POOLS[:1], ((TRANSFER,), HOLDERS[:2]), 0, ANY_BLOCK))
+    logs = [log(POOLS[1], (SYNC,), 2), transfer(HOLDERS[1], 3), transfer(HOLDERS[9], 4), log(POOLS[1], (OTHER,), 5)]
+    assert amounts(await read(queries, [node.mine(*logs)])) == [2, 3]
+    assert [one["address"] for one in nodes.filters] == [list(POOLS[:2])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from indexer.errors import (
     UnknownName,
     Verdict,
 )
+from indexer.run.collector import ALLOCATIONS
 from tests.unit.cli.conftest import Tvl
 from tests.unit.cli.filled import write_config
 
@@ -213,3 +215,13 @@ def _shown(error: click.ClickException) -> str:
         patch.setattr("sys.stderr", shown)
         error.show()
     return click.unstyle(shown.getvalue())
+
+
+def test_a_verb_looks_for_cyclic_garbage_seldom(tvl: Tvl) -> None:
+    before = gc.get_threshold()
+    try:
+        gc.set_threshold(700, 10, 10)
+        assert tvl("protocols").exit_code == 0
+        assert gc.get_threshold() == (ALLOCATIONS, 10, 10)
+    finally:
+        gc.set_threshold(*before)
