@@ -51,10 +51,11 @@ async def _ask_another(
 
 
 async def rest_of(transport: Transport, queries: Sequence[LogQuery], at: BlockRef, read: Headers) -> list[Log]:
-    """Of a block that was `read` and from which nothing was returned: what another endpoint has, if its filter allows
-    any. An answer that is none says nothing. Raises ChainUnavailable."""
+    """Of a block that was `read` and from which nothing was returned: what another endpoint has, if its filter is for
+    some, and not too full to tell. An answer that is none says nothing. Raises ChainUnavailable."""
     bloom = bloom_of(read.answers[0])
-    doubtful = [query for query in queries if query.to_block >= at.number and may_contain(bloom, query)]
+    allowed = [query for query in queries if query.to_block >= at.number and may_contain(bloom, query)]
+    doubtful = [query for query in allowed if not says_little(bloom, query)]
     if not doubtful:
         return []
     requests = [Request("eth_getLogs", (_filter(query, at.hash),)) for query in doubtful]
