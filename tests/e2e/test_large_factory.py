@@ -8,7 +8,7 @@ import pytest
 
 from indexer.adapters import numbered
 from indexer.model import Found, Status
-from indexer.run import floor, snapshot
+from indexer.run import floor, reading
 from indexer.run.known import Known
 from indexer.run.live import open_chain
 from indexer.run.program import load_program
@@ -30,7 +30,7 @@ async def test_a_discovery_that_is_killed_goes_on_behind_its_last_part(
     fresh: Setting, monkeypatch: pytest.MonkeyPatch, floor_usd: str
 ) -> None:
     """The factory has six pairs, and a part is two of them."""
-    for module in (numbered, floor, snapshot):
+    for module in (numbered, floor, reading):
         monkeypatch.setattr(module, "PART", 2)
     config = fresh.configure(change=lambda text: text.replace('kind = "uniswap_v2"', f'kind = "uniswap_v2"{floor_usd}'))
     chain = load_program(config).chains["devnet"]
