@@ -63,6 +63,7 @@ class Router:
         self._oracles = {way.kind: load(way.kind) for ways in self._routes.values() for way in ways}
         self._guards = guards or GuardSettings()
         self._sequencer = (sequencer, UPTIME) if sequencer else None
+        self._order: tuple[dict[Address, set[Address]], list[Address]] = ({}, [])
         _refuse_unpriced(self._routes)
         _refuse_cycles(self._routes)
 
@@ -152,15 +153,26 @@ class Router:
 
     def _settle(self, judged: Mapping[Leg, Outcome[Reading]], at: BlockRef) -> dict[Address, Settled]:
         """Every token read, after the tokens it counts in."""
-        open_legs = _without_circles(judged)
-        needs: dict[Address, set[Address]] = {}
-        for (token, _), outcome in open_legs.items():
-            needs.setdefault(token, set()).update(() if isinstance(outcome, CallFailed) else outcome.of)
+        legs, order = self._ordered(judged)
         settled: dict[Address, Settled] = {}
-        for token in TopologicalSorter(needs).static_order():
-            if token in needs:
-                settled[token] = settle(token, self._candidates(token, open_legs, settled), at, self._guards)
+        for token in order:
+            settled[token] = settle(token, self._candidates(token, legs, settled), at, self._guards)
         return settled
+
+    def _ordered(self, judged: Mapping[Leg, Outcome[Reading]]) -> tuple[Mapping[Leg, Outcome[Reading]], list[Address]]:
+        """The legs without circles, and the tokens in an order in which each comes after those that it counts in.
+
+        Tokens count in the same ones block after block: the order is remembered where there was no circle.
+        """
+        needs = _needs(judged)
+        if needs == self._order[0]:
+            return judged, self._order[1]
+        legs = _without_circles(judged, needs)
+        left = _needs(legs)
+        order = [token for token in TopologicalSorter(left).static_order() if token in left]
+        if left == needs:
+            self._order = needs, order
+        return legs, order
 
     def _candidates(
         self, token: Address, judged: Mapping[Leg, Outcome[Reading]], settled: Mapping[Address, Settled]
@@ -205,14 +217,21 @@ def _refuse_cycles(routes: Mapping[Address, Sequence[Route]]) -> None:
         raise ConfigError(f"tokens price each other in a circle: {circle}") from None
 
 
-def _without_circles(judged: Mapping[Leg, Outcome[Reading]]) -> dict[Leg, Outcome[Reading]]:
+def _needs(judged: Mapping[Leg, Outcome[Reading]]) -> dict[Address, set[Address]]:
+    """Of each token those that any of its routes counts in."""
+    needs: dict[Address, set[Address]] = {}
+    for (token, _), outcome in judged.items():
+        needs.setdefault(token, set()).update(() if isinstance(outcome, CallFailed) else outcome.of)
+    return needs
+
+
+def _without_circles(
+    judged: Mapping[Leg, Outcome[Reading]], needs: Mapping[Address, set[Address]]
+) -> dict[Leg, Outcome[Reading]]:
     """Legs whose token comes back to itself, through any routes of what it holds, become failures that say so.
 
     Every such leg, not only one of the circle: which token was asked for first must not matter.
     """
-    needs: dict[Address, set[Address]] = {}
-    for (token, _), outcome in judged.items():
-        needs.setdefault(token, set()).update(() if isinstance(outcome, CallFailed) else outcome.of)
     reached = {token: _reachable(token, needs) for token in needs}
     return {leg: _unless_circular(leg[0], outcome, reached) for leg, outcome in judged.items()}
 

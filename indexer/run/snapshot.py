@@ -55,7 +55,7 @@ async def take(
         if error.verdict is not Verdict.PRUNED:
             raise
         reads = {d.key: Reading(gap=f"no endpoint has the state of this block: {error.message}") for d in due}
-        market = Market(at, {}, {})
+        market = Market.of(at, {}, {})
     market = standing.steady(market) if standing else market
     same = standing.snapshots(reads, market) if standing else {}
     guards = chain.router.guards
@@ -82,23 +82,24 @@ async def _price(chain: ChainProgram, session: Session, reads: Mapping[str, Read
     if isinstance(outcome, Failure):
         raise outcome.error
     quotes, tokens = outcome
-    return Market(session.at, quotes, {**known.tokens, **tokens})
+    return Market.of(session.at, quotes, {**known.tokens, **tokens})
 
 
 def _snapshot(deployment: Deployment, read: Reading, market: Market, known: Known, guards: GuardSettings) -> Snapshot:
     valued = value_again(known.valued.get(deployment.key, Valued()), read.holdings, market.quotes, market.tokens)
     known.valued[deployment.key] = valued
-    lines, quotes = backed(valued.lines, market.quotes, market.at, guards)
+    depths = {token: market.depths[token] for token in market.depths.keys() & valued.rates.keys()}
+    lines, quotes = backed(valued.lines, market.quotes, depths, market.at, guards)
     status, reason = (Status.GAP, read.gap) if read.gap else judge(lines)
     if read.left_out:
         reason = f"{reason}; {read.left_out}" if reason else read.left_out
-    held = {line.holding.token for line in lines}
+    held = sorted(valued.rates)
     return Snapshot(
         deployment=deployment.key,
         at=market.at,
         lines=lines,
-        quotes={token: quotes[token] for token in sorted(held) if token in quotes},
-        tokens={token: market.tokens[token] for token in sorted(held) if token in market.tokens},
+        quotes={token: quotes[token] for token in held if token in quotes},
+        tokens={token: market.tokens[token] for token in held if token in market.tokens},
         totals=totals(lines),
         status=status,
         reason=reason,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 from indexer.model import Address, BlockRef, Found, Quote, Snapshot, Token
 from indexer.reads.ledger.ledger import Ledger
@@ -15,15 +16,22 @@ from indexer.reads.source import Key
 from indexer.run.floor import floor_of
 from indexer.run.program import Deployment
 from indexer.run.reading import Reading
+from indexer.valuation.backing import depths_of
 
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What tokens are worth at a block, and what they say of themselves."""
+    """What tokens are worth at a block, what stands behind that where it is a market, what they say of themselves."""
 
     at: BlockRef
     quotes: Mapping[Address, Quote]
     tokens: Mapping[Address, Token]
+    depths: Mapping[Address, Fraction]
+
+    @classmethod
+    def of(cls, at: BlockRef, quotes: Mapping[Address, Quote], tokens: Mapping[Address, Token]) -> Market:
+        """With the depths of these quotes."""
+        return cls(at, quotes, tokens, depths_of(quotes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,23 @@ from indexer.pricing.guards import Backed, GuardSettings, judge
 from indexer.units import USD_DECIMALS
 
 
+def depths_of(quotes: Mapping[Address, Quote]) -> dict[Address, Fraction]:
+    """USD behind the thinnest market of each quote that hangs on one."""
+    told = {token: depth_of(quote) for token, quote in quotes.items()}
+    return {token: depth for token, depth in told.items() if depth is not None}
+
+
 def backed(
-    lines: Sequence[Line], quotes: Mapping[Address, Quote], at: BlockRef, guards: GuardSettings
+    lines: Sequence[Line],
+    quotes: Mapping[Address, Quote],
+    depths: Mapping[Address, Fraction],
+    at: BlockRef,
+    guards: GuardSettings,
 ) -> tuple[tuple[Line, ...], Mapping[Address, Quote]]:
-    """The lines, SUSPECT with the reason where the guard holds, and the quotes, flagged where it only looks."""
-    held = {line.holding.token for line in lines}
-    told = {token: depth_of(quotes[token]) for token in held & quotes.keys()}
-    depths = {token: depth for token, depth in told.items() if depth is not None}
+    """The lines, SUSPECT with the reason where the guard holds, and the quotes, flagged where it only looks.
+
+    `depths` are those of the quotes: see `depths_of`.
+    """
     if not depths:
         return tuple(lines), quotes
     checks = {token: Backed(held_usd(lines, token), depth) for token, depth in depths.items()}

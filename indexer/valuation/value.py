@@ -92,10 +92,11 @@ def worth(holding: Holding, rate: Rate | NoRate) -> Worth:
 
 def totals(lines: Iterable[Line]) -> dict[Bucket, Total]:
     """The sum of each bucket's valued lines. A bucket in which no line has a value still tells what is left out."""
-    by_bucket: dict[Bucket, list[Line]] = {}
-    for line in lines:
-        by_bucket.setdefault(line.holding.bucket, []).append(line)
-    return {bucket: _total(by_bucket[bucket]) for bucket in sorted(by_bucket)}
+    all_lines = list(lines)
+    buckets = sorted({line.holding.bucket for line in all_lines})
+    if len(buckets) == 1:
+        return {buckets[0]: _total(all_lines)}
+    return {bucket: _total([line for line in all_lines if line.holding.bucket is bucket]) for bucket in buckets}
 
 
 def judge(lines: Sequence[Line]) -> tuple[Status, str]:
@@ -115,11 +116,11 @@ def judge(lines: Sequence[Line]) -> tuple[Status, str]:
 
 
 def _total(lines: Sequence[Line]) -> Total:
-    usd = low = high = valued = 0
-    for line in lines:
-        if line.status is Status.OK:
-            usd += line.usd or 0
-            low += line.low or 0
-            high += line.high or 0
-            valued += 1
-    return Total(usd, low, high, valued, len(lines) - valued)
+    valued = [line for line in lines if line.status is Status.OK]
+    return Total(
+        usd=sum([line.usd or 0 for line in valued]),
+        low=sum([line.low or 0 for line in valued]),
+        high=sum([line.high or 0 for line in valued]),
+        lines=len(valued),
+        left_out=len(lines) - len(valued),
+    )

@@ -8,7 +8,7 @@ import pytest
 
 from indexer.adapters import numbered
 from indexer.model import Found, Status
-from indexer.run import floor
+from indexer.run import floor, reading
 from indexer.run.known import Known
 from indexer.run.live import open_chain
 from indexer.run.program import load_program
