@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few repetitions: for a look")
     options = parser.parse_args()
     quiet()
-    found = asyncio.run(goals(options.quick, (options.python,) if options.python else peers.BY_UV))
+    found = asyncio.run(goals(options.quick, peers.peer_command(options.python)))
     print("\n".join(["| goal | | measured | reached |", "|---|---|---|---|", *(goal.line() for goal in found)]))
     sys.exit(not all(goal.reached for goal in found))
 

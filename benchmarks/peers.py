@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import shutil
+import sys
 import tempfile
 from asyncio.subprocess import PIPE, create_subprocess_exec
 from collections.abc import Sequence
@@ -25,10 +27,19 @@ from indexer.reads.plan import Ask, Call
 from indexer.run.known import Known
 
 PACKAGE = "multicall==0.15.2"
-BY_UV = ("uv", "run", "--no-project", "--with", PACKAGE, "python")
 FIRST_BLOCK = 1_000
 WARM_UP = 20
 SCRIPT = Path(__file__).with_name("multicall_py.py")
+
+
+def peer_command(python: str | None) -> tuple[str, ...]:
+    """An interpreter that has the peer: the one named, or one that `uv` makes. Exits where there is neither."""
+    if python:
+        return (python,)
+    uv = shutil.which("uv") or shutil.which("uv", path=Path(sys.executable).parent)
+    if uv is None:
+        raise SystemExit(f"uv is not installed: pip install uv, or name an interpreter that has {PACKAGE} by --python")
+    return uv, "run", "--no-project", "--with", PACKAGE, "python"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +140,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     quiet()
-    command = (options.python,) if options.python else BY_UV
+    command = peer_command(options.python)
     print_figures(asyncio.run(compare(LARGE, options.repeat, command)).figures(), options.json)
 
 

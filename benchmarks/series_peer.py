@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.figures import Figure, Sample, print_figures, quiet, total
 from benchmarks.folding import Folded, folded
 from benchmarks.load import CONTRACTS, scaled
-from benchmarks.peers import BY_UV, PACKAGE, ask_peer
+from benchmarks.peers import PACKAGE, ask_peer, peer_command
 from benchmarks.replay import replaying_server
 from benchmarks.series import BLOCKS, FIRST_FOLDED, fold, world
 from indexer.reads.abi import interface
@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     quiet()
-    command = (options.python,) if options.python else BY_UV
+    command = peer_command(options.python)
     samples = BLOCKS if options.peer_every_block else options.samples
     print_figures(asyncio.run(compare(CONTRACTS, BLOCKS, samples, command)).figures(), options.json)
 
