@@ -13,7 +13,7 @@ from indexer.pricing.compose import DEPTH, depth_of
 from indexer.pricing.guards import GuardSettings
 from indexer.testing import Contracts, drive
 from indexer.units import PRICE_DECIMALS, USD_DECIMALS
-from indexer.valuation.backing import backed, held_usd
+from indexer.valuation.backing import backed, depths_of, held_usd
 from indexer.valuation.value import judge, totals, value
 from tests.unit.pricing.price_worlds import (
     AT,
@@ -50,7 +50,7 @@ def lines(whole: int, depth_usd: int | None, bucket: Bucket = Bucket.BASE) -> tu
 
 def judged(whole: int, depth_usd: int | None, bucket: Bucket = Bucket.BASE, **settings: object) -> tuple[Line, Quote]:
     some, one = lines(whole, depth_usd, bucket)
-    (line,), quotes = backed(some, {TOKEN: one}, BLOCK, GuardSettings.parse(settings))
+    (line,), quotes = backed(some, {TOKEN: one}, depths_of({TOKEN: one}), BLOCK, GuardSettings.parse(settings))
     return line, quotes[TOKEN]
 
 
@@ -89,7 +89,7 @@ def test_what_is_owed_is_no_holding_and_a_feeds_price_has_no_depth() -> None:
 def test_several_holdings_of_a_token_count_together() -> None:
     one, known = quote(100), {TOKEN: Token(TOKEN, "T", 18)}
     held = [Holding(TOKEN, 60_000 * UNIT, OWNER), Holding(TOKEN, 60_000 * UNIT, OWNER, Bucket.STAKING)]
-    found, _ = backed(value(held, {TOKEN: one}, known), {TOKEN: one}, BLOCK, GuardSettings())
+    found, _ = backed(value(held, {TOKEN: one}, known), {TOKEN: one}, depths_of({TOKEN: one}), BLOCK, GuardSettings())
     assert [line.status for line in found] == [Status.SUSPECT, Status.SUSPECT]
     assert held_usd(found, TOKEN) == 120_000
 
@@ -97,7 +97,7 @@ def test_several_holdings_of_a_token_count_together() -> None:
 def test_a_line_that_is_held_anyway_keeps_its_own_reason() -> None:
     one, known = quote(1), {TOKEN: Token(TOKEN, "T", 18)}
     held = [Holding(TOKEN, None, OWNER, status=Status.HELD, reason="reverts"), Holding(TOKEN, 10**30, addr(9))]
-    found, _ = backed(value(held, {TOKEN: one}, known), {TOKEN: one}, BLOCK, GuardSettings())
+    found, _ = backed(value(held, {TOKEN: one}, known), {TOKEN: one}, depths_of({TOKEN: one}), BLOCK, GuardSettings())
     assert (found[0].status, found[0].reason) == (Status.HELD, "reverts")
     assert found[1].status is Status.SUSPECT
 
