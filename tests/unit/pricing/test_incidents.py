@@ -8,7 +8,7 @@ from fractions import Fraction
 from indexer.model import NATIVE, Address, Bucket, Grade, Holding, Line, Quote, Status, Token
 from indexer.pricing.compose import depth_of
 from indexer.pricing.guards import GuardSettings
-from indexer.valuation.backing import backed
+from indexer.valuation.backing import backed, depths_of
 from indexer.valuation.value import judge, totals, value
 from tests.unit.pricing.price_worlds import (
     AT,
@@ -60,10 +60,9 @@ def replay(routes: list[dict], world: dict) -> Quote:
 
 def held_by(deployment: str, quote: Quote, amount: int) -> tuple[Line, Status]:
     """A holding of `TOKEN` valued as a snapshot values it, and the snapshot's status."""
-    holdings = [Holding(TOKEN, amount, Address(deployment))]
-    lines, _ = backed(
-        value(holdings, {TOKEN: quote}, {TOKEN: Token(TOKEN, "T", 18)}), {TOKEN: quote}, AT, GuardSettings()
-    )
+    quotes, tokens = {TOKEN: quote}, {TOKEN: Token(TOKEN, "T", 18)}
+    worth = value([Holding(TOKEN, amount, Address(deployment))], quotes, tokens)
+    lines, _ = backed(worth, quotes, depths_of(quotes), AT, GuardSettings())
     return lines[0], judge(lines)[0]
 
 
