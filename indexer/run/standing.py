@@ -89,7 +89,8 @@ class Standing:
     ) -> None:
         """Remember snapshots that are not those of the block before, and what they were made of.
 
-        Not of a floor, which is judged anew every day, nor where something was discovered that is not stored yet.
+        Only where every answer was the ledger's own: one that was read may be another than what logs lead to. Not of a
+        floor, which is judged anew every day, nor where something was discovered that is not stored yet.
         """
         for deployment in due:
             key = deployment.key
@@ -97,6 +98,8 @@ class Standing:
             if reading.gap or reading.new or floor_of(deployment):
                 continue
             if last is None or last.reading is not reading:
+                if not self.ledger.unchanged(asked[key], market.at, market.at):
+                    continue
                 held = {holding.token for holding in reading.holdings}
                 self._last[key] = _Stood(reading, asked[key], snapshots[key], _of(market, held))
             else:
