@@ -16,17 +16,18 @@ from typing import Any
 
 import pytest
 
-from indexer.model import Address, BlockRef, Hash, Log, LogQuery
+from indexer.model import Address, BlockRef, Hash, Log, LogQuery, Status
 from indexer.reads.abi import function, interface
 from indexer.reads.batch import Sent
 from indexer.reads.ledger.audit import audit
 from indexer.reads.ledger.ledger import Ledger
 from indexer.reads.ledger.rules import Surroundings, rule_of
-from indexer.reads.plan import Ask
+from indexer.reads.plan import Ask, Failed
 from indexer.reads.source import CallKey, Key, Raw
 
 FIXTURE = Path(__file__).parents[2] / "data" / "mainnet" / "ledger_blocks.json.gz"
 WETH = Address("0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2")
+NOT_RECORDED = Failed(Status.MISSING, "not recorded")
 AGGREGATOR = function("aggregator()").selector
 RESERVES = interface("uniswap_v2_pair").getReserves.selector
 
@@ -118,7 +119,7 @@ class Recording:
 
     async def fetch(self, questions: Mapping[Key, Ask], at: BlockRef) -> Sequence[Raw]:
         answers = self.answers(at.number)
-        return [answers[key] for key in questions if isinstance(key, tuple)]
+        return [answers.get(key, NOT_RECORDED) for key in questions if isinstance(key, tuple)]
 
     async def logs(self, queries: Sequence[LogQuery], blocks: Sequence[BlockRef]) -> list[Log]:
         (at,) = blocks
