@@ -19,6 +19,7 @@ from devnet.faults import Document, Lacking, stale_state
 from devnet.proxy import Act, Exchange, FaultProxy
 from indexer.model import Address
 from indexer.reads.ledger import audit
+from indexer.reads.ledger.reasons import LEFT_OUT
 from indexer.run import bookkeeping, by_logs
 from indexer.run.program import load_program
 from indexer.store.base import Store
@@ -140,6 +141,7 @@ async def test_of_a_node_that_leaves_out_one_log_in_a_thousand_each_is_told_and_
         told = at.told.differences()
         print(f"{blocks} blocks: {len(lacking.logs)} logs left out, told: {told}")
         assert {one["contract"] for one in told} == missed(lacking, fresh)
+        assert {one["reason"] for one in told} == {LEFT_OUT}
         assert any(map(_is_sync, lacking.logs.values()))
         assert all(one["since"] in {height for height, _ in lacking.logs} for one in told)
 

@@ -170,7 +170,7 @@ async def _explain(ledger: Ledger, track: Track, number: int) -> str:
     if at is None or track.rule.way is not Way.FOLDED:
         return SILENT
     (truth,) = await read_states(ledger, [track], at)
-    (reason,) = await explain(ledger.logs, [Dispute(track, truth, number - 1)], [at])
+    (reason,) = await explain(ledger.logs, ledger.receipts, [Dispute(track, truth, number - 1)], [at])
     alone = reason != SILENT or not await differing(ledger, _siblings(ledger, track), at)
     return reason if alone else REBASES
 

@@ -56,7 +56,8 @@ class Flaw:
 
 @dataclass(slots=True)
 class Ledger:
-    """One chain's answers up to the block `tip`. `around` learns the aggregators of feeds as they are met.
+    """One chain's answers up to the block `tip`. `around` learns the aggregators of feeds as they are met. `receipts`
+    may have the logs of a block that a node left out.
 
     `began` is the hash of the block at which it last started from nothing. `flaws` are questions that are read for
     ever, `distrusted` tokens of which no balance is folded. `doubts` are answers that were given out before a read at
@@ -68,6 +69,7 @@ class Ledger:
     around: Surroundings = field(default_factory=Surroundings)
     proof_s: int = PROOF_S
     kept: int = KEPT_BLOCKS
+    receipts: LogSource | None = None
     book: Book = field(default_factory=Book)
     flaws: dict[Key, Flaw] = field(default_factory=dict)
     distrusted: dict[Address, Flaw] = field(default_factory=dict)
@@ -255,7 +257,7 @@ class Ledger:
         blocks = [self.blocks[number] for number in range(first, at.number + 1) if number in self.blocks]
         known = [one for one in disputes if one.track.rule.may_accrue and one.since in self.blocks]
         try:
-            reasons = await explain(self.logs, known, blocks) if known else []
+            reasons = await explain(self.logs, self.receipts, known, blocks) if known else []
         except EndpointError:
             reasons = []
         for one in disputes:
