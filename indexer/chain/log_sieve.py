@@ -76,9 +76,12 @@ class Sieve:
         return [one for one in answer if one["address"] in names or not names.isdisjoint(one["topics"])]
 
     def _finds(self, address: str, topics: Sequence[str]) -> bool:
-        emitter, lower = address.lower(), [topic.lower() for topic in topics]
-        asking = self._by_event.get(lower[0] if lower else "", self._of_any)
-        return any([wanted.has(emitter, lower) for wanted in asking])
+        """As they stand there, which is in lower case as a rule; else in lower case."""
+        return self._has(address, topics) or self._has(address.lower(), [topic.lower() for topic in topics])
+
+    def _has(self, emitter: str, topics: Sequence[str]) -> bool:
+        asking = self._by_event.get(topics[0] if topics else "", self._of_any)
+        return any([wanted.has(emitter, topics) for wanted in asking])
 
 
 @dataclass(frozen=True, slots=True)
