@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
@@ -35,11 +34,14 @@ _OTHER_DIES = update(f.flow_block).where(*_OTHER).values(live=False)
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """A deployment's flows of a block."""
+    """A deployment's flows of a block, each with its place's id."""
 
     writer: FlowWriter
     at: BlockRef
-    flows: Sequence[Flow]
+    flows: Sequence[tuple[int, Flow]]
+
+    def row(self) -> dict[str, Any]:
+        return {"deployment_id": self.writer.deployment, "live": True, **block_columns(self.at)}
 
 
 def put_flows(
@@ -57,13 +59,13 @@ def put_flows(
             block.writer.bury(block.at)
         highest[deployment] = max(number, known)
     new = returning_id(upsert(connection, f.flow_block, ("deployment_id", "hash"), ("live",)))
-    made = [put_returning(connection, new, _row_of(block.writer.deployment, block.at)) for block in blocks]
-    rows = [block.writer.row(id_, flow) for block, (id_,) in zip(blocks, made, strict=True) for flow in block.flows]
+    made = put_returning(connection, new, [block.row() for block in blocks])
+    rows = [
+        {"block_id": block_id, "place_id": place_id, "amount_in": flow.amount_in, "amount_out": flow.amount_out}
+        for (block_id,), block in zip(made, blocks, strict=True)
+        for place_id, flow in block.flows
+    ]
     put(connection, upsert(connection, f.flow, ("block_id", "place_id"), ("amount_in", "amount_out")), rows)
-
-
-def _row_of(deployment: int, at: BlockRef) -> dict[str, Any]:
-    return {"deployment_id": deployment, "live": True, **block_columns(at)}
 
 
 class FlowWriter:
@@ -79,8 +81,10 @@ class FlowWriter:
         """Flows of one block each. Raises ValueError for an amount below zero."""
         if any(flow.amount_in < 0 or flow.amount_out < 0 for flow in flows):
             raise ValueError("a flow of less than nothing")
-        self._learn([place_of(flow) for flow in flows])
-        return [_Block(self, at, list(some)) for at, some in groupby(flows, key=attrgetter("at"))]
+        places = [place_of(flow) for flow in flows]
+        self._learn(places)
+        placed = zip(map(self._ids.by_key.__getitem__, places), flows, strict=True)
+        return [_Block(self, at, list(some)) for at, some in groupby(placed, key=_block_of)]
 
     def cover(self, covered: Covered) -> None:
         """Say that all flows of some places are known in some blocks."""
@@ -95,11 +99,6 @@ class FlowWriter:
     def go_on(self, first: int, places: frozenset[Place]) -> None:
         """Say that all flows of just these places are known from a block on, as far as the ledger folds."""
         self._coverage.go_on(first, self._text(places))
-
-    def row(self, block_id: int, flow: Flow) -> dict[str, Any]:
-        """A flow's row."""
-        place_id = self._ids.by_key[place_of(flow)]
-        return {"block_id": block_id, "place_id": place_id, "amount_in": flow.amount_in, "amount_out": flow.amount_out}
 
     def highest(self) -> int:
         """The highest block with flows that is not of an abandoned fork; -1 where there is none."""
@@ -183,6 +182,10 @@ def _flow(row: Row[Any], place: Place) -> Flow:
     at = block_of(row)
     assert at is not None
     return Flow(at, *place, row.amount_in, row.amount_out)
+
+
+def _block_of(placed: tuple[int, Flow]) -> BlockRef:
+    return placed[1].at
 
 
 def _in_order(flow: Flow) -> tuple[int, Place]:

@@ -123,7 +123,7 @@ class PointWriter:
         columns = {"state": state, "roster_id": self._rosters.id_of(all_of_them)}
         if old is None:
             row = {"chain_id": self._chain_id, **block_columns(at), **columns}
-            (point_id,) = put_returning(self._connection, returning_id(insert(self._connection, t.point)), row)
+            ((point_id,),) = put_returning(self._connection, returning_id(insert(self._connection, t.point)), [row])
             return int(point_id)
         if (old.state, old.roster_id) != (state, columns["roster_id"]):
             self._connection.execute(update(t.point).where(_P.id == old.id).values(**block_columns(at), **columns))

@@ -20,23 +20,29 @@ _MOST_STATEMENTS = 512
 
 
 def put(connection: Connection, statement: UpdateBase, rows: Sequence[Columns]) -> None:
-    """Execute a statement for each of some rows. All have the same keys in the same order; none, and nothing is done.
+    """Execute a statement for each of some rows; without any, nothing is done.
 
-    Raises TypeError for a value that the type of its column refuses.
+    All have the same keys in the same order, and the statement has no value of its own. Raises TypeError for a value
+    that the type of its column refuses.
     """
     if rows:
         prepared = _prepared(connection.dialect, statement, tuple(rows[0]))
         _cursor(connection).executemany(prepared.text, prepared.values(rows))
 
 
-def put_returning(connection: Connection, statement: UpdateBase, row: Columns) -> tuple[Any, ...]:
-    """Execute a statement of one row that returns one, and give that back as the driver tells it. Raises as `put`."""
-    prepared = _prepared(connection.dialect, statement, tuple(row))
-    (values,) = prepared.values([row])
-    cursor = _cursor(connection)
-    cursor.execute(prepared.text, values)
-    (told,) = cursor.fetchall()
-    return tuple(told)
+def put_returning(connection: Connection, statement: UpdateBase, rows: Sequence[Columns]) -> list[tuple[Any, ...]]:
+    """Execute a statement that returns one row for each of some rows: those, in order, as the driver tells them.
+
+    Raises as `put`.
+    """
+    if not rows:
+        return []
+    prepared, cursor = _prepared(connection.dialect, statement, tuple(rows[0])), _cursor(connection)
+    told = []
+    for values in prepared.values(rows):
+        cursor.execute(prepared.text, values)
+        told += cursor.fetchall()
+    return told
 
 
 def first(connection: Connection, statement: Select[Any], values: Columns) -> Any | None:

@@ -136,7 +136,7 @@ class Series:
             "adapter": adapter,
         }
         new = returning_id(insert(self._connection, t.snapshot))
-        (snapshot_id,) = put_returning(self._connection, new, row)
+        ((snapshot_id,),) = put_returning(self._connection, new, [row])
         totals = [{"snapshot_id": snapshot_id, **total_columns(bucket, one)} for bucket, one in state.totals.items()]
         put(self._connection, insert(self._connection, t.total), totals)
         return int(snapshot_id)

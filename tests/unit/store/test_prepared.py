@@ -51,9 +51,11 @@ def test_an_update_changes_what_is_named_where_it_is_asked_to(connection: Connec
     assert [tuple(row) for row in found] == [("a", 1, True), ("b", 2**200, None)]
 
 
-def test_a_row_that_was_put_tells_its_id(connection: Connection) -> None:
-    new = _INSERT.returning(_table.c.id)
-    assert [put_returning(connection, new, {"name": name}) for name in "ab"] == [(1,), (2,)]
+def test_rows_that_were_put_tell_their_ids_in_order(connection: Connection) -> None:
+    again = _INSERT.on_conflict_do_update(index_elements=["name"], set_={"name": _INSERT.excluded.name})
+    new = again.returning(_table.c.id)
+    assert put_returning(connection, new, [{"name": name} for name in "abac"]) == [(1,), (2,), (1,), (3,)]
+    assert put_returning(connection, new, []) == []
 
 
 def test_the_first_row_is_told_by_name_and_none_where_there_is_none(connection: Connection) -> None:
