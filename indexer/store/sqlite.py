@@ -15,7 +15,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
@@ -96,7 +96,7 @@ class SqliteFile(Engine):
     async def read(self, work: Callable[[Connection], T]) -> T:
         assert self._readers is not None, "the store is not open"
         with self._named_errors():
-            return await self._readers.run(work)
+            return await asyncio.wrap_future(self._readers.run(work))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         async with self._alone():
@@ -174,11 +174,11 @@ class _Threads:
         self._own = threading.local()
         self._opened: list[Connection] = []
 
-    def run(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
-        return asyncio.get_running_loop().run_in_executor(self._threads, self._transaction, work)
+    def run(self, work: Callable[[Connection], T]) -> Future[T]:
+        return self._threads.submit(self._transaction, work)
 
-    def reshape(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
-        return asyncio.get_running_loop().run_in_executor(self._threads, self._unchecked, work)
+    def reshape(self, work: Callable[[Connection], T]) -> Future[T]:
+        return self._threads.submit(self._unchecked, work)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown)
@@ -250,12 +250,13 @@ def _named(error: DBAPIError | sqlite3.Error, path: Path) -> IndexerError | None
     return None
 
 
-async def _to_its_end(transaction: asyncio.Future[T]) -> T:
-    """Await a transaction; a cancellation is obeyed once it has ended."""
+async def _to_its_end(transaction: Future[T]) -> T:
+    """Await a transaction; a cancellation is obeyed once it has ended, or before it began."""
     try:
-        return await asyncio.shield(transaction)
+        return await asyncio.wrap_future(transaction)
     except asyncio.CancelledError:
-        await asyncio.wait({transaction})
+        if not transaction.cancelled():
+            await asyncio.wait({asyncio.wrap_future(transaction)})
         raise
 
 
