@@ -77,11 +77,15 @@ class Sieve:
 
     def _finds(self, address: str, topics: Sequence[str]) -> bool:
         """As they stand there, which is in lower case as a rule; else in lower case."""
-        return self._has(address, topics) or self._has(address.lower(), [topic.lower() for topic in topics])
+        asking = self._asking(address, topics) or self._asking(address.lower(), [topic.lower() for topic in topics])
+        return asking is not None
 
-    def _has(self, emitter: str, topics: Sequence[str]) -> bool:
-        asking = self._by_event.get(topics[0] if topics else "", self._of_any)
-        return any([wanted.has(emitter, topics) for wanted in asking])
+    def _asking(self, emitter: str, topics: Sequence[str]) -> _Wanted | None:
+        """The first query that finds a log of this contract with these topics."""
+        for wanted in self._by_event.get(topics[0] if topics else "", self._of_any):
+            if wanted.has(emitter, topics):
+                return wanted
+        return None
 
 
 @dataclass(frozen=True, slots=True)
