@@ -8,7 +8,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from operator import is_
 from typing import Any
 
 from sqlalchemy import Column, Connection, Row, Table, select
@@ -20,7 +19,7 @@ from indexer.store.deltas import Ids, Interned, Made, Memory, Prices, Said, Stat
 from indexer.store.engine import insert
 from indexer.store.rows import REASON_BYTES, Columns, Content, content_of, quote_columns, tidy_token, token_columns
 from indexer.store.snapshots import token_of
-from indexer.valuation.value import NoRate, Rate, rate
+from indexer.valuation.value import NoRate, Rate, other_places, rate
 
 _ASKED_AT_ONCE = 500
 
@@ -75,7 +74,7 @@ def _like(
         return None
     prices = _priced_again(connection, memory, tokens, snapshot.quotes, before.prices)
     rates = prices.rates
-    anew = {i for i, is_same in enumerate(map(is_, lines, olds)) if not is_same}
+    anew = set(other_places(lines, olds))
     if prices is not before.prices:
         moved = {address for address, found in rates.items() if found != before.prices.rates[address]}
         anew |= {i for i, line in enumerate(lines) if line.holding.token in moved}

@@ -94,7 +94,7 @@ def _another(line: Line) -> Line:
     """A line of the same position that holds a little less or, where that is not known, says so otherwise."""
     held = line.holding
     if held.amount is None:
-        return replace(line, holding=replace(held, reason=f"still {held.reason}"))
+        return replace(line, holding=replace(held, reason=f"still{held.reason}"))
     return replace(line, holding=replace(held, amount=max(held.amount - 1, 0)))
 
 
