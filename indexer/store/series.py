@@ -143,7 +143,7 @@ class Series:
 
     def _write_changes(self, snapshot_id: int, number: int, before: deltas.State, after: deltas.State) -> None:
         place: Columns = {"snapshot_id": snapshot_id, "number": number, "live": True}
-        holdings = _holding_rows(place, difference(before.holdings, after.holdings))
+        holdings = _holding_rows(place, after.holdings_since(before))
         put(self._connection, insert(self._connection, t.holding), holdings)
         place["deployment_id"] = self._deployment_id
         quotes = difference(before.quotes, after.quotes)
