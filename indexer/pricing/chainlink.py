@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import lru_cache
 
 from pydantic import Field
 
@@ -18,6 +19,9 @@ from indexer.pricing.feeds import DeviatingParams, feed_reading
 from indexer.pricing.guards import Bounded, Check, Decimals, Described, Phased
 from indexer.reads.abi import interface
 from indexer.reads.plan import Answer, Ask, Failed, Plan, address, need
+
+KEPT_READINGS = 4_096
+"""Readings that are kept: a feed answers the same at many blocks in a row."""
 
 
 class ChainlinkParams(DeviatingParams):
@@ -39,22 +43,14 @@ class Chainlink(Oracle[ChainlinkParams]):
 
     def label(self, params: ChainlinkParams) -> str:
         """Its name or its pair where they are configured, else the feed's address."""
-        return f"{self.kind}:{''.join((params.name or params.pair or params.feed).split())}"
+        return _label(params)
 
     def read(self, token: Address, params: ChainlinkParams, at: BlockRef) -> Plan[Reading]:
         """One round of calls; two more with `read_bounds`. Raises CallFailed where the feed does not answer."""
         latest, decimals, *described = yield _asks(params)
-        round_id, answer, _, updated_at, _ = need(latest)
-        scale = scale_of(decimals)
-        bounds = yield from _aggregator_bounds(params, answer, scale)
-        checks = (
-            Decimals(scale, params.decimals),
-            Phased(round_id),
-            *bounds,
-            *(Described(need(text), params.pair or "") for text in described),
-        )
-        step = Step(self.kind, params.feed, answer, scale, updated_at, round_id)
-        return feed_reading(self.label(params), params, step, params.tolerance, checks)
+        said, scale = need(latest), scale_of(decimals)
+        bounds = yield from _aggregator_bounds(params, said[1], scale)
+        return _reading(params, said, scale, tuple(bounds), tuple(map(need, described)))
 
     def earlier(self, params: ChainlinkParams, step: Step, at: BlockRef) -> Plan[list[Reading]]:
         """One round of calls: its rounds of the same phase, `step`'s own first."""
@@ -66,6 +62,30 @@ class Chainlink(Oracle[ChainlinkParams]):
         ]
         scale = Decimals(step.decimals, params.decimals)
         return [feed_reading(self.label(params), params, one, params.tolerance, (scale,)) for one in steps]
+
+
+def _label(params: ChainlinkParams) -> str:
+    return f"{Chainlink.kind}:{''.join((params.name or params.pair or params.feed).split())}"
+
+
+@lru_cache(KEPT_READINGS)
+def _reading(
+    params: ChainlinkParams,
+    latest: tuple[int, ...],
+    scale: int,
+    bounds: tuple[Check, ...],
+    described: tuple[str, ...],
+) -> Reading:
+    """What these answers say: the same object as long as they say the same, by which the router knows."""
+    round_id, answer, _, updated_at, _ = latest
+    checks = (
+        Decimals(scale, params.decimals),
+        Phased(round_id),
+        *bounds,
+        *(Described(text, params.pair or "") for text in described),
+    )
+    step = Step(Chainlink.kind, params.feed, answer, scale, updated_at, round_id)
+    return feed_reading(_label(params), params, step, params.tolerance, checks)
 
 
 def differences(rows: Mapping[str, tuple[Address, int]]) -> Plan[dict[str, str]]:

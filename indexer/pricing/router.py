@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
+from operator import is_
 from typing import Any, TypeAlias
 
 from indexer.errors import CallFailed, ConfigError
@@ -63,6 +64,7 @@ class Router:
         self._oracles = {way.kind: load(way.kind) for ways in self._routes.values() for way in ways}
         self._guards = guards or GuardSettings()
         self._sequencer = (sequencer, UPTIME) if sequencer else None
+        self._last: dict[Address, tuple[tuple[object, ...], Settled]] = {}
         self._order: tuple[dict[Address, set[Address]], list[Address]] = ({}, [])
         _refuse_unpriced(self._routes)
         _refuse_cycles(self._routes)
@@ -156,8 +158,21 @@ class Router:
         legs, order = self._ordered(judged)
         settled: dict[Address, Settled] = {}
         for token in order:
-            settled[token] = settle(token, self._candidates(token, legs, settled), at, self._guards)
+            settled[token] = self._settled(token, legs, settled, at)
         return settled
+
+    def _settled(
+        self, token: Address, judged: Mapping[Leg, Outcome[Reading]], settled: Mapping[Address, Settled], at: BlockRef
+    ) -> Settled:
+        """What becomes of a token; what became of it last, where it is made of the very same things."""
+        outcomes = [judged[token, i] for i in range(len(self._routes[token]))]
+        parts = [settled.get(needed) for one in outcomes if not isinstance(one, CallFailed) for needed in one.of]
+        made_of = (*outcomes, *parts)
+        before, last = self._last.get(token, ((), None))
+        if last is None or len(before) != len(made_of) or not all(map(is_, before, made_of)):
+            last = settle(token, self._candidates(token, judged, settled), at, self._guards)
+            self._last[token] = made_of, last
+        return last
 
     def _ordered(self, judged: Mapping[Leg, Outcome[Reading]]) -> tuple[Mapping[Leg, Outcome[Reading]], list[Address]]:
         """The legs without circles, and the tokens in an order in which each comes after those that it counts in.

@@ -10,20 +10,21 @@ from types import MappingProxyType
 from indexer.model import Address, BlockRef, Found, Snapshot, Token
 from indexer.run.program import ChainProgram
 from indexer.store.base import Commit, Store
-from indexer.valuation.value import Valued
+from indexer.valuation.value import Summed, Valued
 
 
 @dataclass(slots=True)
 class Known:
     """What earlier blocks taught of a chain and need not be asked again: discoveries and token metadata.
 
-    `valued` spares work, not questions: lines of any other block, taken where they would come out the same.
+    `valued` and `summed` spare work, not questions: lines of any other block, taken where they would come out the same.
     """
 
     found: dict[str, list[Found]] = field(default_factory=dict)
     searched: dict[str, int] = field(default_factory=dict)
     tokens: dict[Address, Token] = field(default_factory=dict)
     valued: dict[str, Valued] = field(default_factory=dict)
+    summed: dict[str, Summed] = field(default_factory=dict)
     survey: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
@@ -43,7 +44,8 @@ class Known:
         for key, number in taken.searched.items():
             self.searched[key] = max(number, self.searched.get(key, number))
         for snapshot in taken.snapshots:
-            self.tokens.update((a, token) for a, token in snapshot.tokens.items() if token.decimals is not None)
+            named = [snapshot.tokens[address] for address in snapshot.tokens.keys() - self.tokens.keys()]
+            self.tokens.update((token.address, token) for token in named if token.decimals is not None)
 
     def forget_above(self, ancestor: BlockRef) -> None:
         """Take back what abandoned blocks taught."""

@@ -24,7 +24,7 @@ from indexer.run.program import ChainProgram, Deployment
 from indexer.run.reading import Reading, read_surveyed
 from indexer.run.standing import Market, Standing
 from indexer.valuation.backing import backed
-from indexer.valuation.value import METHODOLOGY, Valued, judge, totals, value_again
+from indexer.valuation.value import METHODOLOGY, Summed, Valued, judge, totals_again, value_again
 
 
 async def take(
@@ -75,9 +75,9 @@ async def take(
 
 async def _price(chain: ChainProgram, session: Session, reads: Mapping[str, Reading], known: Known) -> Market:
     """Quotes and metadata of every token held, asked in the same rounds."""
-    held = sorted({holding.token for read in reads.values() for holding in read.holdings})
-    unknown = [token for token in held if token not in known.tokens]
-    both: Plan[Any] = gather([chain.router.plan(held, session.at), token_metadata(unknown, chain.native)])
+    held = {holding.token for read in reads.values() for holding in read.holdings}
+    priced, unknown = sorted(held & chain.router.routes.keys()), sorted(held - known.tokens.keys())
+    both: Plan[Any] = gather([chain.router.plan(priced, session.at), token_metadata(unknown, chain.native)])
     outcome = (await session.run({"prices": both}))["prices"]
     if isinstance(outcome, Failure):
         raise outcome.error
@@ -93,14 +93,14 @@ def _snapshot(deployment: Deployment, read: Reading, market: Market, known: Know
     status, reason = (Status.GAP, read.gap) if read.gap else judge(lines)
     if read.left_out:
         reason = f"{reason}; {read.left_out}" if reason else read.left_out
-    held = sorted(valued.rates)
+    known.summed[deployment.key] = summed = totals_again(known.summed.get(deployment.key, Summed()), lines)
     return Snapshot(
         deployment=deployment.key,
         at=market.at,
         lines=lines,
-        quotes={token: quotes[token] for token in held if token in quotes},
-        tokens={token: market.tokens[token] for token in held if token in market.tokens},
-        totals=totals(lines),
+        quotes={token: quotes[token] for token in valued.rates if token in quotes},
+        tokens={token: market.tokens[token] for token in valued.rates if token in market.tokens},
+        totals=summed.totals,
         status=status,
         reason=reason,
         methodology=METHODOLOGY,

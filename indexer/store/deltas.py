@@ -7,7 +7,7 @@ written.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -29,13 +29,25 @@ Said = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """The holdings that others were made of, and where the two may differ. No position is in one of them only."""
+
+    of: Mapping[int, Content]
+    anew: Collection[int]
+
+
+@dataclass(frozen=True, slots=True)
 class State:
-    """All that a snapshot says: contents by position id, quote ids by token id, totals, and what it says as a whole."""
+    """All that a snapshot says: contents by position id, quote ids by token id, totals, and what it says as a whole.
+
+    `made` tells where to look for what changed, where that is known.
+    """
 
     holdings: Mapping[int, Content]
     quotes: Mapping[int, int]
     totals: Mapping[Bucket, Total] = field(default_factory=dict)
     said: Said | tuple[()] = ()
+    made: Made | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
         return len(self.holdings) + len(self.quotes)
@@ -44,6 +56,13 @@ class State:
         """Whether it is the same. What is short, and most often another one, is compared first."""
         as_a_whole = self.said == other.said and self.totals == other.totals
         return as_a_whole and self.quotes == other.quotes and self.holdings == other.holdings
+
+    def holdings_since(self, before: State) -> dict[int, Content | None]:
+        """The difference of the holdings; to the very ones that these were made of, only what was made anew."""
+        if self.made is None or self.made.of is not before.holdings:
+            return difference(before.holdings, self.holdings)
+        now, then = self.holdings, before.holdings
+        return {position: now[position] for position in self.made.anew if now[position] != then[position]}
 
 
 NOTHING = State({}, {})
@@ -93,14 +112,24 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """The quotes of one snapshot, the ids of their rows by those of the tokens, and the rate of every token."""
+
+    quotes: Mapping[Address, Quote]
+    ids: Mapping[int, int]
+    rates: Mapping[Address, Rate | NoRate]
+
+
+@dataclass(frozen=True, slots=True)
 class Interned:
-    """Lines of one snapshot, the ids of their positions in the same order, and what is kept of them at these rates."""
+    """Lines of one snapshot, the ids of their positions in the same order, and what is kept of them at these prices."""
 
     tokens: Tokens
-    rates: Mapping[Address, Rate | NoRate]
+    prices: Prices
     lines: Sequence[Line]
     ids: Sequence[int]
     holdings: Mapping[int, Content]
+    made: Made | None = None
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ Part of a write transaction: nobody else writes meanwhile. Never changes a row.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,11 @@ from sqlalchemy import Column, Connection, Row, Table, select
 from indexer.errors import clean
 from indexer.model import Address, Line, Quote, Snapshot, Token
 from indexer.store import tables as t
-from indexer.store.deltas import Ids, Interned, Memory, Said, State, Tokens
+from indexer.store.deltas import Ids, Interned, Made, Memory, Prices, Said, State, Tokens
 from indexer.store.engine import insert
 from indexer.store.rows import REASON_BYTES, Columns, Content, content_of, quote_columns, tidy_token, token_columns
 from indexer.store.snapshots import token_of
-from indexer.valuation.value import NoRate, Rate, rate
+from indexer.valuation.value import NoRate, Rate, other_places, rate
 
 _ASKED_AT_ONCE = 500
 
@@ -30,17 +30,15 @@ def intern(connection: Connection, memory: Memory, deployment_id: int, chain_id:
     tokens = _tokens(connection, memory, chain_id, snapshot.tokens, before)
     if not snapshot.quotes.keys() <= tokens.ids.keys():
         raise ValueError(f"{snapshot.deployment} at {snapshot.at}: a quote for a token that is not in the snapshot")
-    rates = {address: rate(snapshot.quotes.get(address), token) for address, token in tokens.kept.items()}
-    now = None if before is None else _like(before, tokens, rates, snapshot.lines)
+    now = None if before is None else _like(connection, memory, before, tokens, snapshot)
     if now is None:
-        positions = _keyed_lines(snapshot, tokens.ids, rates)
-        by_key = _position_ids(connection, memory, deployment_id, positions)
-        ids = [by_key[key] for key in positions]
-        now = Interned(tokens, rates, snapshot.lines, ids, dict(zip(ids, positions.values(), strict=True)))
+        prices = _priced(connection, memory, tokens, snapshot.quotes)
+        lines = _keyed_lines(snapshot, tokens.ids, prices.rates)
+        by_key = _position_ids(connection, memory, deployment_id, lines)
+        ids = [by_key[key] for key in lines]
+        now = Interned(tokens, prices, snapshot.lines, ids, dict(zip(ids, lines.values(), strict=True)))
     memory.interned[deployment_id] = now
-    quote_ids = _quote_ids(connection, memory, snapshot.quotes.values())
-    quoted = {tokens.ids[address]: quote_ids[quote] for address, quote in snapshot.quotes.items()}
-    return State(now.holdings, quoted, dict(snapshot.totals), _said(snapshot))
+    return State(now.holdings, now.prices.ids, dict(snapshot.totals), _said(snapshot), now.made)
 
 
 def _said(snapshot: Snapshot) -> Said:
@@ -58,24 +56,49 @@ def _tokens(
     return Tokens(named, kept, {address: ids.by_key[token] for address, token in kept.items()})
 
 
-def _like(before: Interned, tokens: Tokens, rates: Rates, lines: Sequence[Line]) -> Interned | None:
+def _priced(connection: Connection, memory: Memory, tokens: Tokens, quotes: Mapping[Address, Quote]) -> Prices:
+    rows = _quote_ids(connection, memory, quotes.values())
+    ids = {tokens.ids[address]: rows[quote] for address, quote in quotes.items()}
+    return Prices(quotes, ids, {address: rate(quotes.get(address), token) for address, token in tokens.kept.items()})
+
+
+def _like(
+    connection: Connection, memory: Memory, before: Interned, tokens: Tokens, snapshot: Snapshot
+) -> Interned | None:
     """Lines of the same positions in the same order: only what is another line, or at another rate, is looked at.
 
     None where they are of other positions.
     """
-    if tokens is not before.tokens or len(lines) != len(before.lines):
+    lines, olds = snapshot.lines, before.lines
+    if tokens is not before.tokens or len(lines) != len(olds):
         return None
-    moved = {address for address, found in rates.items() if found != before.rates[address]}
-    changed = [
-        (position_id, line, old)
-        for position_id, line, old in zip(before.ids, lines, before.lines, strict=True)
-        if line is not old or line.holding.token in moved
-    ]
-    if any(_place(line) != _place(old) for _, line, old in changed):
+    prices = _priced_again(connection, memory, tokens, snapshot.quotes, before.prices)
+    rates = prices.rates
+    anew = set(other_places(lines, olds))
+    if prices is not before.prices:
+        moved = {address for address, found in rates.items() if found != before.prices.rates[address]}
+        anew |= {i for i, line in enumerate(lines) if line.holding.token in moved}
+    if any(_place(lines[i]) != _place(olds[i]) for i in anew):
         return None
-    holdings = dict(before.holdings)
-    holdings.update((position_id, content_of(line, rates[line.holding.token])) for position_id, line, _ in changed)
-    return Interned(tokens, rates, lines, before.ids, holdings)
+    contents = {before.ids[i]: content_of(lines[i], rates[lines[i].holding.token]) for i in sorted(anew)}
+    made = Made(before.holdings, contents.keys())
+    holdings = {**before.holdings, **contents} if contents else before.holdings
+    return Interned(tokens, prices, lines, before.ids, holdings, made)
+
+
+def _priced_again(
+    connection: Connection, memory: Memory, tokens: Tokens, quotes: Mapping[Address, Quote], before: Prices
+) -> Prices:
+    """Prices of the same tokens: the same quote has the same row, and gives the same rate."""
+    if quotes.keys() != before.quotes.keys():
+        return _priced(connection, memory, tokens, quotes)
+    moved = {address: quote for address, quote in quotes.items() if quote is not before.quotes[address]}
+    if not moved:
+        return before
+    rows = _quote_ids(connection, memory, moved.values())
+    ids = {tokens.ids[address]: rows[quote] for address, quote in moved.items()}
+    rates = {address: rate(quote, tokens.kept[address]) for address, quote in moved.items()}
+    return Prices(quotes, {**before.ids, **ids}, {**before.rates, **rates})
 
 
 def _place(line: Line) -> tuple[str, str, str]:

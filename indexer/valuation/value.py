@@ -7,9 +7,10 @@ stays a line without a value, and is counted as left out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, repeat
+from itertools import compress, count
+from operator import attrgetter, is_not
 
 from indexer.model import Address, Bucket, Holding, Line, Quote, Status, Token, Total
 from indexer.units import usd_scale
@@ -30,32 +31,53 @@ _TROUBLE = (Status.HELD, Status.MALFORMED, Status.MISSING, Status.SUSPECT)
 
 @dataclass(frozen=True, slots=True)
 class Valued:
-    """Lines, and the rates they were made at. The same holding at the same rate is the same line, at any block."""
+    """Lines, and their tokens' rates in order. The same holding at the same rate is the same line, at any block."""
 
     lines: tuple[Line, ...] = ()
     rates: Mapping[Address, Rate | NoRate] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """Lines, and their totals."""
+
+    lines: tuple[Line, ...] = ()
+    totals: Mapping[Bucket, Total] = field(default_factory=dict)
+
+
 def value(
-    holdings: Collection[Holding], quotes: Mapping[Address, Quote], tokens: Mapping[Address, Token]
+    holdings: Sequence[Holding], quotes: Mapping[Address, Quote], tokens: Mapping[Address, Token]
 ) -> tuple[Line, ...]:
     """Each holding with its USD value, in the order of the holdings."""
-    return value_again(Valued(), holdings, quotes, tokens).lines
+    return _valued(holdings, quotes, tokens).lines
 
 
 def value_again(
-    before: Valued, holdings: Collection[Holding], quotes: Mapping[Address, Quote], tokens: Mapping[Address, Token]
+    before: Valued, holdings: Sequence[Holding], quotes: Mapping[Address, Quote], tokens: Mapping[Address, Token]
 ) -> Valued:
     """As `value`: a line that was made `before`, of the same holding at the same rate, is taken as it is."""
-    rates: dict[Address, Rate | NoRate] = {}
-    for token in {holding.token for holding in holdings}:
-        rates[token] = rate(quotes.get(token), tokens.get(token))
-    same = {token for token, found in rates.items() if found == before.rates.get(token)}
-    lines = [
-        line if line and line.holding is holding and holding.token in same else _line(holding, rates[holding.token])
-        for holding, line in zip(holdings, chain(before.lines, repeat(None)), strict=False)
-    ]
+    lines = list(before.lines)
+    anew = other_places([line.holding for line in lines], holdings) if len(lines) == len(holdings) else None
+    if anew is None or any(lines[i].holding.token != holdings[i].token for i in anew):
+        return _valued(holdings, quotes, tokens)
+    rates = {token: rate(quotes.get(token), tokens.get(token)) for token in before.rates}
+    if rates != before.rates:
+        moved = {token for token, found in rates.items() if found != before.rates[token]}
+        anew = [i for i, line in enumerate(lines) if line.holding is not holdings[i] or line.holding.token in moved]
+    for i in anew:
+        lines[i] = _line(holdings[i], rates[holdings[i].token])
     return Valued(tuple(lines), rates)
+
+
+def other_places(before: Iterable[object], now: Iterable[object]) -> list[int]:
+    """The places at which not the very same thing stands."""
+    return list(compress(count(), map(is_not, before, now)))
+
+
+def _valued(holdings: Sequence[Holding], quotes: Mapping[Address, Quote], tokens: Mapping[Address, Token]) -> Valued:
+    held = sorted({holding.token for holding in holdings})
+    rates = {token: rate(quotes.get(token), tokens.get(token)) for token in held}
+    return Valued(tuple([_line(holding, rates[holding.token]) for holding in holdings]), rates)
 
 
 def _line(holding: Holding, rate: Rate | NoRate) -> Line:
@@ -99,18 +121,31 @@ def totals(lines: Iterable[Line]) -> dict[Bucket, Total]:
     return {bucket: _total([line for line in all_lines if line.holding.bucket is bucket]) for bucket in buckets}
 
 
+def totals_again(before: Summed, lines: tuple[Line, ...]) -> Summed:
+    """As `totals`: of lines that were added up `before`, only those that others stand in place of count anew."""
+    if len(lines) != len(before.lines):
+        return Summed(lines, totals(lines))
+    pairs = [(before.lines[i], lines[i]) for i in other_places(before.lines, lines)]
+    if any(old.holding.bucket is not new.holding.bucket for old, new in pairs):
+        return Summed(lines, totals(lines))
+    gone, come = totals(old for old, _ in pairs), totals(new for _, new in pairs)
+    changed = {bucket: _exchanged(before.totals[bucket], gone[bucket], come[bucket]) for bucket in come}
+    return Summed(lines, {**before.totals, **changed})
+
+
 def judge(lines: Sequence[Line]) -> tuple[Status, str]:
     """The status of a whole snapshot from its lines, and the reason if it is not OK.
 
     HELD if any line that should have a value has none; unpriced tokens and contracts not deployed yet do not hold a
     snapshot back. A snapshot in which nothing is deployed yet is NOT_APPLICABLE.
     """
-    trouble = [line for line in lines if line.status is not Status.OK and line.status in _TROUBLE]
-    if trouble:
+    said = set(map(attrgetter("status"), lines))
+    if not said.isdisjoint(_TROUBLE):
+        trouble = [line for line in lines if line.status in _TROUBLE]
         reasons = Counter(line.reason for line in trouble)
         told = "; ".join(reason for reason, _ in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:3])
         return Status.HELD, f"{len(trouble)} of {len(lines)} holdings have no value: {told}"[:500]
-    if lines and all(line.status is Status.NOT_APPLICABLE for line in lines):
+    if said == {Status.NOT_APPLICABLE}:
         return Status.NOT_APPLICABLE, "not deployed yet at this block"
     return Status.OK, ""
 
@@ -123,4 +158,15 @@ def _total(lines: Sequence[Line]) -> Total:
         high=sum([line.high or 0 for line in valued]),
         lines=len(valued),
         left_out=len(lines) - len(valued),
+    )
+
+
+def _exchanged(total: Total, gone: Total, come: Total) -> Total:
+    """A total, some lines of which went and as many came."""
+    return Total(
+        usd=total.usd - gone.usd + come.usd,
+        low=total.low - gone.low + come.low,
+        high=total.high - gone.high + come.high,
+        lines=total.lines - gone.lines + come.lines,
+        left_out=total.left_out - gone.left_out + come.left_out,
     )

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from indexer.model import BlockRef, Bucket, Snapshot, State, Status, Total
+from indexer.model import BlockRef, Bucket, Line, Snapshot, State, Status, Total
 from indexer.store.base import Commit, Store
 from indexer.valuation.rollup import Level
 from tests.contract.store_engines import Make, engines, new_store
@@ -72,6 +72,30 @@ async def test_the_same_lines_under_other_prices_and_among_other_lines_come_back
         await store.commit(Commit(chain, [snapshot]))
     for snapshot in made:
         assert await store.snapshot(key, snapshot.at.number) == snapshot
+
+
+@given(data=st.data())
+@relaxed
+async def test_a_few_other_lines_among_the_same_ones_come_back_equal(store: Store, data: st.DataObject) -> None:
+    chain, key, _ = await fresh(store)
+    made = [data.draw(snapshots(key, block(0)))]
+    for number in range(1, 5):
+        before = made[-1]
+        places = data.draw(st.sets(st.integers(0, max(len(before.lines) - 1, 0))))
+        lines = tuple(_another(line) if i in places else line for i, line in enumerate(before.lines))
+        made.append(replace(before, at=block(number), lines=lines))
+    for snapshot in made:
+        await store.commit(Commit(chain, [snapshot]))
+    for snapshot in made:
+        assert await store.snapshot(key, snapshot.at.number) == snapshot
+
+
+def _another(line: Line) -> Line:
+    """A line of the same position that holds a little less or, where that is not known, says so otherwise."""
+    held = line.holding
+    if held.amount is None:
+        return replace(line, holding=replace(held, reason=f"still{held.reason}"))
+    return replace(line, holding=replace(held, amount=max(held.amount - 1, 0)))
 
 
 @given(data=st.data())

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from indexer.pricing import guards
 from indexer.pricing.guards import Check, GuardSettings
 from indexer.pricing.numbers import root_down
+from indexer.testing import Contracts, drive
 from indexer.units import from_price, to_price
 from tests.unit.pricing.price_worlds import (
     AT,
@@ -28,6 +29,7 @@ from tests.unit.pricing.price_worlds import (
     feed,
     pair,
     price,
+    router,
     usd,
 )
 
@@ -156,3 +158,31 @@ def test_a_longer_grace_never_holds_more(grace, more, age):
 def test_a_price_no_scale_can_hold_is_held(answer):
     quote = price({ETH: [chainlink(ETH_USD)]}, {ETH_USD: feed(answer, decimals=0 if answer > UNIT else 18)}, ETH)
     assert (quote.price is None) == (answer > UNIT)
+
+
+EVERY_ROUTE = {
+    ETH: [chainlink(ETH_USD), chainlink(addr(40))],
+    DAI: [chainlink(DAI_USD, **{"in": ETH})],
+    USDC: [chainlink(USDC_USD), {"kind": "fixed", "price": "1"}],
+}
+feeds = st.sampled_from([feed(answer, age_s) for answer in (2_000, 2_050, 9_000) for age_s in (60, 4_000)])
+worlds = st.dictionaries(st.sampled_from([ETH_USD, DAI_USD, USDC_USD, addr(40)]), feeds)
+
+
+@given(blocks=st.lists(st.tuples(worlds, st.sampled_from([0, 0, 3_000])), max_size=5))
+def test_a_router_that_has_seen_other_blocks_prices_as_a_new_one(blocks):
+    seasoned = router(EVERY_ROUTE)
+    for world, later_s in blocks:
+        at = replace(AT, timestamp=AT.timestamp + later_s)
+        again = drive(seasoned.explain(EVERY_ROUTE, at), Contracts(world))
+        assert again == drive(router(EVERY_ROUTE).explain(EVERY_ROUTE, at), Contracts(world))
+
+
+def test_a_quote_made_of_the_same_answers_is_the_same_object_and_any_other_price_it_counts_in_makes_it_anew():
+    routes = {token: ways[:1] for token, ways in EVERY_ROUTE.items()}
+    seasoned, world = router(routes), {ETH_USD: feed(2_000), DAI_USD: feed(5), USDC_USD: feed(1)}
+    first, same = (drive(seasoned.plan(routes, AT), Contracts(world)) for _ in range(2))
+    moved = drive(seasoned.plan(routes, AT), Contracts({**world, ETH_USD: feed(2_001)}))
+    assert all(first[token] is same[token] for token in routes)
+    assert moved[USDC] is first[USDC]
+    assert moved[DAI].price > first[DAI].price

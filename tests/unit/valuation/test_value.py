@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from math import floor
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.model import Address, Bucket, Grade, Holding, Quote, Status, Token
+from indexer.model import Address, Bucket, Grade, Holding, Line, Quote, Status, Token
 from indexer.units import PRICE_DECIMALS, UINT256_MAX, USD_DECIMALS
-from indexer.valuation.value import Valued, judge, totals, value, value_again
+from indexer.valuation.value import Summed, Valued, judge, totals, totals_again, value, value_again
 
 TOKEN = Address("0x" + "aa" * 20)
 VAULT = Address("0x" + "bb" * 20)
@@ -123,3 +124,16 @@ def test_an_untouched_holding_at_the_same_price_keeps_its_line() -> None:
     first = value_again(Valued(), POOL[:2], quotes, tokens)
     again = value_again(first, POOL[:2], quotes, tokens)
     assert all(one is other for one, other in zip(first.lines, again.lines, strict=True))
+
+
+BUCKETS = [replace(one, bucket=bucket) for one in POOL for bucket in (Bucket.BASE, Bucket.BORROWED)]
+LINES = value(BUCKETS, {TOKEN: quote(10**36 // 3)}, {TOKEN: Token(TOKEN, "X", 0)})
+
+
+@given(st.lists(st.lists(st.sampled_from(LINES), min_size=3, max_size=4)))
+def test_totals_made_of_earlier_ones_are_those_of_the_lines(blocks: list[list[Line]]) -> None:
+    before = Summed()
+    for lines in blocks:
+        before = totals_again(before, tuple(lines))
+        assert before.totals == totals(lines)
+        assert list(before.totals) == sorted(before.totals)
