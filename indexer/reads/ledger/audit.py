@@ -13,9 +13,10 @@ from zlib import crc32
 from indexer.errors import EndpointError, Verdict
 from indexer.model import BlockRef
 from indexer.reads.abi import interface
+from indexer.reads.ledger.belief import Flaw
 from indexer.reads.ledger.book import Summed, Track
 from indexer.reads.ledger.compare import differing, last_right, read_states, read_sums, wrong_at
-from indexer.reads.ledger.ledger import Flaw, Ledger
+from indexer.reads.ledger.ledger import Ledger
 from indexer.reads.ledger.reasons import REBASES, SILENT, Dispute, explain
 from indexer.reads.ledger.rules import Way, is_feed
 from indexer.reads.source import CallKey
@@ -68,7 +69,7 @@ async def audit(ledger: Ledger, keys: Sequence[CallKey], at: BlockRef) -> list[D
     located = await _located(ledger, confirmed, at)
     differences = list(located.values())
     for track, difference in located.items():
-        ledger.blame(track, Flaw(difference.reason, difference.first))
+        ledger.belief.blame(track, Flaw(difference.reason, difference.first))
     await _follow_feeds(ledger, [difference.key for difference in differences], at)
     return differences
 
@@ -78,8 +79,8 @@ async def settle(ledger: Ledger, upto: int) -> list[Difference]:
 
     Raises as `audit`; where the block can no longer be read all is doubted since the last comparison.
     """
-    number = min((number for number in ledger.doubts.values() if number <= upto), default=None)
-    keys = [key for key, since in ledger.doubts.items() if since == number]
+    number = min((number for number in ledger.belief.doubts.values() if number <= upto), default=None)
+    keys = [key for key, since in ledger.belief.doubts.items() if since == number]
     if number is None:
         return []
     try:
@@ -90,11 +91,11 @@ async def settle(ledger: Ledger, upto: int) -> list[Difference]:
         tracks = [track for key in keys if (track := ledger.book.tracks.get(key)) is not None]
         differences = [_unreadable(track.key, max(track.verified, track.opened)) for track in tracks]
         for difference in differences:
-            ledger.mark(difference.key, Flaw(difference.reason, difference.first))
-    for key in ledger.doubts.keys() & set(keys):
-        del ledger.doubts[key]
-        if (flaw := ledger.distrusted.get(key[0])) is not None:
-            ledger.mark(key, flaw)
+            ledger.belief.mark(difference.key, Flaw(difference.reason, difference.first))
+    for key in ledger.belief.doubts.keys() & set(keys):
+        del ledger.belief.doubts[key]
+        if (flaw := ledger.belief.distrusted.get(key[0])) is not None:
+            ledger.belief.mark(key, flaw)
     return differences
 
 
@@ -108,12 +109,11 @@ async def prove(ledger: Ledger, at: BlockRef) -> None:
     for opened in sorted({track.opened for track in moved}):
         await read_sums(ledger, [track for track in moved if track.opened == opened], ledger.blocks[opened])
     for track in await wrong_at(ledger, tracks, at):
-        ledger.mark(track.key, Flaw("logs do not lead to what it answers", at.number))
+        ledger.belief.mark(track.key, Flaw("logs do not lead to what it answers", at.number))
     for track in ledger.book.tracks.values():
         opened = ledger.blocks[track.opened].timestamp
         since = track.since_s if track.states[0] == (0,) else opened
-        old_enough = not track.rule.may_accrue or at.timestamp - since >= ledger.proof_s
-        ledger.trust(track, old_enough and (track.moved or not track.rule.must_move))
+        ledger.belief.trust(track, ledger.belief.is_old_enough(track, at, since))
         track.verified = at.number
 
 
@@ -188,4 +188,4 @@ async def _follow_feeds(ledger: Ledger, keys: Iterable[CallKey], at: BlockRef) -
         (raw,) = await ledger.source.fetch({(call.target, call.data): call}, at)
         now = call.function.decode(raw) if isinstance(raw, bytes) else None
         if isinstance(now, str) and now != ledger.around.aggregators.get(key[0]):
-            del ledger.flaws[key]
+            del ledger.belief.flaws[key]

@@ -88,6 +88,11 @@ class Book:
     tracks: dict[Key, Track] = field(default_factory=dict)
     _watched: dict[Address, dict[Hash | None, tuple[Track, ...]]] = field(default_factory=dict)
 
+    def begin(self, number: int) -> None:
+        """Forget everything, and begin at a block."""
+        self.turned.update(self.tracks)
+        self.tip, self.version, self.tracks, self._watched = number, 0, {}, {}
+
     def open(self, key: CallKey, rule: Rule, state: State, number: int, timestamp: int) -> Track:
         """Begin to track a question, from the answer it was given at the tip or before it."""
         self.close(key)

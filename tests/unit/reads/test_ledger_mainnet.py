@@ -174,7 +174,7 @@ async def test_an_audit_finds_what_logs_do_not_explain_and_nothing_else(number: 
     for one in found:
         assert any(text in one.reason for text in SAID[UNEXPLAINED[one.key[0]]]), (one.key[0], one.reason)
         assert (one.first, one.exact) == (number, True)
-        assert one.key in ledger.flaws
+        assert one.key in ledger.belief.flaws
 
 
 async def test_most_of_a_real_block_is_explained() -> None:
