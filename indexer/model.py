@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 Address = NewType("Address", str)
 """`0x` and 40 lower-case hex digits. Checksums are shown at the edge only (CLI, exports)."""
@@ -92,9 +92,8 @@ class LogQuery:
     to_block: int
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
-    """One event, in chain order by (block_number, log_index)."""
+class Log(NamedTuple):
+    """One event, in chain order by (block_number, log_index). A tuple: a backfill makes millions of them."""
 
     address: Address
     topics: tuple[Hash, ...]
@@ -135,11 +134,11 @@ class Holding:
     receipt: Address | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """Raw units of `token` that came to `owner` and left it in the block `at`, as the token's logs say.
 
     Gross: what came and went within the block is in both. Unique in a deployment by (at.number, token, owner, bucket).
+    A tuple, as `Log` is.
     """
 
     at: BlockRef

@@ -63,7 +63,7 @@ def sort_out(answers: Answers) -> Sorted:
         raise malformed("a log of another block")
     if any(numbers.get(log.block_hash) != log.block_number for one in sifted for log in one.logs):
         raise malformed("a log with another block's number")
-    for log in merge([one.logs for one in sifted]):
+    for log in sifted[0].logs if len(sifted) == 1 else merge([one.logs for one in sifted]):
         ours[log.block_hash].append(log)
     headers = dict(zip(ours, answers.headers, strict=True))
     found = {

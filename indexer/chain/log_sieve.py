@@ -76,9 +76,16 @@ class Sieve:
         return [one for one in answer if one["address"] in names or not names.isdisjoint(one["topics"])]
 
     def _finds(self, address: str, topics: Sequence[str]) -> bool:
-        emitter, lower = address.lower(), [topic.lower() for topic in topics]
-        asking = self._by_event.get(lower[0] if lower else "", self._of_any)
-        return any([wanted.has(emitter, lower) for wanted in asking])
+        """As they stand there, which is in lower case as a rule; else in lower case."""
+        asking = self._asking(address, topics) or self._asking(address.lower(), [topic.lower() for topic in topics])
+        return asking is not None
+
+    def _asking(self, emitter: str, topics: Sequence[str]) -> _Wanted | None:
+        """The first query that finds a log of this contract with these topics."""
+        for wanted in self._by_event.get(topics[0] if topics else "", self._of_any):
+            if wanted.has(emitter, topics):
+                return wanted
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def _answer_to_json(raw: Raw) -> Json:
         return {"answer": str(raw)}
     if isinstance(raw, Lent):
         raise TypeError("a recording is of one chain: the price of another has no place in it")
-    return {"answer": [{**asdict(log), "data": _hex(log.data)} for log in raw]}
+    return {"answer": [{**log._asdict(), "data": _hex(log.data)} for log in raw]}
 
 
 def _block_of_json(entry: Json) -> tuple[BlockRef, Answers]:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, delete, func, not_, select, update
+from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, func, not_, select, update
 
 from indexer.errors import FinalityBroken, UnknownName
 from indexer.model import BlockRef, Found, State
@@ -21,6 +21,7 @@ from indexer.store.engine import insert, upsert
 from indexer.store.flows import FlowWriter, put_flows, supersede
 from indexer.store.pointing import PointWriter, by_block
 from indexer.store.points import CANONICAL
+from indexer.store.prepared import first, put
 from indexer.store.rows import block_columns, block_of, found_columns
 
 HEADS_KEPT = 1024
@@ -72,12 +73,12 @@ def _forget_if_changed(connection: Connection, row: DeploymentRow) -> None:
     connection.execute(update(t.deployment).where(d.id.in_(changed)).values(searched=None))
 
 
-def chain_row(connection: Connection, name: str) -> Row[Any]:
+def chain_row(connection: Connection, name: str) -> Any:
     """The row of a chain, made if need be."""
-    found = connection.execute(_CHAIN, {"name": name}).first()
+    found = first(connection, _CHAIN, {"name": name})
     if found is None:
         connection.execute(insert(connection, t.chain).values(name=name))
-        found = connection.execute(_CHAIN, {"name": name}).one()
+        found = first(connection, _CHAIN, {"name": name})
     return found
 
 
@@ -106,7 +107,7 @@ def write(connection: Connection, commit: Commit, memory: Memory) -> None:
     _keep_books(connection, chain, commit, recent.writes)
 
 
-def _recent(connection: Connection, chain: Row[Any], memory: Memory) -> Recent:
+def _recent(connection: Connection, chain: Any, memory: Memory) -> Recent:
     """What is remembered of a chain, or asked for anew where somebody else wrote since."""
     known = memory.recent.get(chain.id)
     if known is None or known.writes != (chain.writes or 0):
@@ -134,7 +135,7 @@ def _later(a: BlockRef | None, b: BlockRef | None) -> BlockRef | None:
     return b if b.number > a.number else a
 
 
-def _supersede(connection: Connection, chain: Row[Any], ancestor: BlockRef) -> None:
+def _supersede(connection: Connection, chain: Any, ancestor: BlockRef) -> None:
     """Take back all that stands above the block where the forks part."""
     if chain.final_number is not None and ancestor.number < chain.final_number:
         raise FinalityBroken(ancestor=ancestor, finalized=chain.final_number, chain=chain.name)
@@ -155,7 +156,7 @@ def _supersede(connection: Connection, chain: Row[Any], ancestor: BlockRef) -> N
 
 
 def _write_flows(
-    connection: Connection, memory: Memory, deployments: Mapping[str, int], chain: Row[Any], commit: Commit
+    connection: Connection, memory: Memory, deployments: Mapping[str, int], chain: Any, commit: Commit
 ) -> None:
     """What came and went, and in which blocks that is all: up to a block, and as far as the ledger folds from there."""
     folded, reached = commit.folded, _reached(chain, commit.supersede_above)
@@ -175,7 +176,7 @@ def _write_flows(
             writer.go_on(folded.upto + 1, going_on[key])
 
 
-def _reached(chain: Row[Any], ancestor: BlockRef | None) -> int | None:
+def _reached(chain: Any, ancestor: BlockRef | None) -> int | None:
     """The last folded block, when what a reorg undid is taken back."""
     folded: int | None = chain.folded
     return folded if ancestor is None or folded is None else min(folded, ancestor.number)
@@ -188,10 +189,8 @@ def _write_heads(connection: Connection, chain_id: int, commit: Commit) -> None:
         ancestor = commit.supersede_above
         connection.execute(delete(t.head).where(h.chain_id == chain_id, h.number > ancestor.number))
         heads.insert(0, ancestor)
-    if not heads:
-        return
     new = upsert(connection, t.head, ("chain_id", "number"), ("hash", "parent_hash", "timestamp"))
-    connection.execute(new, [{"chain_id": chain_id, **block_columns(at)} for at in heads])
+    put(connection, new, [{"chain_id": chain_id, **block_columns(at)} for at in heads])
     if len(heads) > FORGET_EVERY or any(at.number % FORGET_EVERY == 0 for at in heads):
         connection.execute(_FORGET_HEADS, {"chain": chain_id})
 
@@ -216,7 +215,7 @@ def _write_searched(connection: Connection, searched: Mapping[int, int], recent:
         recent.searched.update(due)
 
 
-def _finalize(connection: Connection, chain: Row[Any], finalized: BlockRef | None) -> None:
+def _finalize(connection: Connection, chain: Any, finalized: BlockRef | None) -> None:
     """Move finality, and with it the states of the blocks it passed."""
     if finalized is None or finalized.number == chain.final_number:
         return
@@ -226,7 +225,7 @@ def _finalize(connection: Connection, chain: Row[Any], finalized: BlockRef | Non
     connection.execute(update(t.point).where(*passed).values(state=State.FINAL.value))
 
 
-def _keep_books(connection: Connection, chain: Row[Any], commit: Commit, writes: int) -> None:
+def _keep_books(connection: Connection, chain: Any, commit: Commit, writes: int) -> None:
     """What was spent, what audits found, and that somebody wrote."""
     values: dict[str, Any] = {"requests": commit.requests, "calls": commit.calls, "writes": writes}
     values = {name: value for name, value in values.items() if value is not None}
@@ -238,8 +237,8 @@ def _keep_books(connection: Connection, chain: Row[Any], commit: Commit, writes:
         values["audited"] = (chain.audited or 0) + commit.audited
     if commit.replace:
         values["corrected"] = (chain.corrected or 0) + len(commit.snapshots)
-    connection.execute(_SPENT, {"chain": chain.id, **values})
+    put(connection, _SPENT, [{"chain": chain.id, **values}])
 
 
-def _number(chain: Row[Any]) -> int:
+def _number(chain: Any) -> int:
     return -1 if chain.final_number is None else int(chain.final_number)

@@ -64,14 +64,10 @@ def upsert(connection: Connection, table: Table, key: tuple[str, ...], said: tup
     return _upsert(connection.dialect.name, table, key, said)
 
 
+@cache
 def returning_id(statement: Insert) -> ReturningInsert[Any]:
     """The same INSERT of one row, which tells the row's id."""
-    return _returning(statement, ("id",))
-
-
-def returning(statement: Insert, *names: str) -> ReturningInsert[Any]:
-    """The same INSERT of any number of rows, which tells these columns of each, in any order."""
-    return _returning(statement, names)
+    return statement.returning(statement.table.c.id)
 
 
 @cache
@@ -84,8 +80,3 @@ def _insert(dialect: str, table: Table) -> Insert:
 def _upsert(dialect: str, table: Table, key: tuple[str, ...], said: tuple[str, ...]) -> Insert:
     new = _insert(dialect, table)
     return new.on_conflict_do_update(index_elements=key, set_={name: new.excluded[name] for name in said})
-
-
-@cache
-def _returning(statement: Insert, names: tuple[str, ...]) -> ReturningInsert[Any]:
-    return statement.returning(*(statement.table.c[name] for name in names))

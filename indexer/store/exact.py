@@ -6,6 +6,7 @@ PostgreSQL it is NUMERIC without a limit. Never accepts a float, a Decimal or a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -23,12 +24,26 @@ class ExactInteger(TypeDecorator[int]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return dialect.type_descriptor(Text() if dialect.name == "sqlite" else Numeric())
 
-    def process_bind_param(self, value: int | None, dialect: Dialect) -> str | Decimal | None:
-        if value is None:
-            return None
-        if type(value) is not int:
-            raise TypeError(f"an exact integer is needed, not {type(value).__name__}")
-        return str(value) if dialect.name == "sqlite" else Decimal(value)
+    def bind_processor(self, dialect: Dialect) -> Callable[[int | None], Any]:
+        return _as_text if dialect.name == "sqlite" else _as_decimal
 
-    def process_result_value(self, value: str | Decimal | None, dialect: Dialect) -> int | None:
-        return None if value is None else int(value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], int | None]:
+        return _as_integer
+
+
+def _as_text(value: int | None) -> str | None:
+    return None if value is None else str(_exact(value))
+
+
+def _as_decimal(value: int | None) -> Decimal | None:
+    return None if value is None else Decimal(_exact(value))
+
+
+def _as_integer(value: str | Decimal | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _exact(value: int) -> int:
+    if type(value) is not int:
+        raise TypeError(f"an exact integer is needed, not {type(value).__name__}")
+    return value

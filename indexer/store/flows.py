@@ -6,8 +6,9 @@ them again at any time, and whether they were kept depends on how a series was f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
@@ -19,7 +20,8 @@ from indexer.store import tables as t
 from indexer.store.base import Covered, Flows, Place
 from indexer.store.coverage import Coverage, Span
 from indexer.store.deltas import Ids, Memory
-from indexer.store.engine import insert, returning, upsert
+from indexer.store.engine import insert, returning_id, upsert
+from indexer.store.prepared import put, put_returning
 from indexer.store.rows import block_columns, block_of
 from indexer.store.runs import runs_text
 from indexer.store.snapshots import deployment_id
@@ -32,11 +34,14 @@ _OTHER_DIES = update(f.flow_block).where(*_OTHER).values(live=False)
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """A deployment's flows of a block."""
+    """A deployment's flows of a block, each with its place's id."""
 
     writer: FlowWriter
     at: BlockRef
-    flows: Sequence[Flow]
+    flows: Sequence[tuple[int, Flow]]
+
+    def row(self) -> dict[str, Any]:
+        return {"deployment_id": self.writer.deployment, "live": True, **block_columns(self.at)}
 
 
 def put_flows(
@@ -47,24 +52,20 @@ def put_flows(
     `highest` remembers each deployment's highest live block. Raises ValueError for an amount below zero.
     """
     blocks = [block for writer, some in flows for block in writer.by_block(some)]
-    if not blocks:
-        return
     for block in blocks:
         deployment, number = block.writer.deployment, block.at.number
         known = highest[deployment] if deployment in highest else block.writer.highest()
         if number <= known:
             block.writer.bury(block.at)
         highest[deployment] = max(number, known)
-    new = upsert(connection, f.flow_block, ("deployment_id", "hash"), ("live",))
-    told = returning(new, "id", "deployment_id", "hash")
-    made = connection.execute(told, [_row_of(block.writer.deployment, block.at) for block in blocks])
-    ids = {(row.deployment_id, row.hash): row.id for row in made}
-    rows = [b.writer.row(ids[b.writer.deployment, b.at.hash], flow) for b in blocks for flow in b.flows]
-    connection.execute(upsert(connection, f.flow, ("block_id", "place_id"), ("amount_in", "amount_out")), rows)
-
-
-def _row_of(deployment: int, at: BlockRef) -> dict[str, Any]:
-    return {"deployment_id": deployment, "live": True, **block_columns(at)}
+    new = returning_id(upsert(connection, f.flow_block, ("deployment_id", "hash"), ("live",)))
+    made = put_returning(connection, new, [block.row() for block in blocks])
+    rows = [
+        {"block_id": block_id, "place_id": place_id, "amount_in": flow.amount_in, "amount_out": flow.amount_out}
+        for (block_id,), block in zip(made, blocks, strict=True)
+        for place_id, flow in block.flows
+    ]
+    put(connection, upsert(connection, f.flow, ("block_id", "place_id"), ("amount_in", "amount_out")), rows)
 
 
 class FlowWriter:
@@ -80,11 +81,10 @@ class FlowWriter:
         """Flows of one block each. Raises ValueError for an amount below zero."""
         if any(flow.amount_in < 0 or flow.amount_out < 0 for flow in flows):
             raise ValueError("a flow of less than nothing")
-        self._learn({place_of(flow) for flow in flows})
-        blocks: dict[BlockRef, list[Flow]] = {}
-        for flow in flows:
-            blocks.setdefault(flow.at, []).append(flow)
-        return [_Block(self, at, some) for at, some in blocks.items()]
+        places = [place_of(flow) for flow in flows]
+        self._learn(places)
+        placed = zip(map(self._ids.by_key.__getitem__, places), flows, strict=True)
+        return [_Block(self, at, list(some)) for at, some in groupby(placed, key=_block_of)]
 
     def cover(self, covered: Covered) -> None:
         """Say that all flows of some places are known in some blocks."""
@@ -99,11 +99,6 @@ class FlowWriter:
     def go_on(self, first: int, places: frozenset[Place]) -> None:
         """Say that all flows of just these places are known from a block on, as far as the ledger folds."""
         self._coverage.go_on(first, self._text(places))
-
-    def row(self, block_id: int, flow: Flow) -> dict[str, Any]:
-        """A flow's row."""
-        place_id = self._ids.by_key[place_of(flow)]
-        return {"block_id": block_id, "place_id": place_id, "amount_in": flow.amount_in, "amount_out": flow.amount_out}
 
     def highest(self) -> int:
         """The highest block with flows that is not of an abandoned fork; -1 where there is none."""
@@ -127,13 +122,13 @@ class FlowWriter:
         self._texts[self.deployment] = (places, text)
         return text
 
-    def _learn(self, places: Iterable[Place]) -> None:
+    def _learn(self, places: Collection[Place]) -> None:
         """Give every place its id; those that are new are written."""
         ids = self._ids
         if all(map(ids.by_key.__contains__, places)):
             return
         _refresh(self._connection, self.deployment, ids)
-        missing = sorted(place for place in places if place not in ids.by_key)
+        missing = sorted({place for place in places if place not in ids.by_key})
         if missing:
             rows = [
                 {"deployment_id": self.deployment, "token": token, "owner": owner, "bucket": bucket.value}
@@ -187,6 +182,10 @@ def _flow(row: Row[Any], place: Place) -> Flow:
     at = block_of(row)
     assert at is not None
     return Flow(at, *place, row.amount_in, row.amount_out)
+
+
+def _block_of(placed: tuple[int, Flow]) -> BlockRef:
+    return placed[1].at
 
 
 def _in_order(flow: Flow) -> tuple[int, Place]:

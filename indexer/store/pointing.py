@@ -15,6 +15,7 @@ from indexer.model import BlockRef, Snapshot, State, Status
 from indexer.store import tables as t
 from indexer.store.deltas import Memory, Recent, Spot
 from indexer.store.engine import insert, returning_id
+from indexer.store.prepared import put_returning
 from indexer.store.rosters import Members, Rosters
 from indexer.store.rows import block_columns
 from indexer.store.series import Old, Place, Series
@@ -122,8 +123,8 @@ class PointWriter:
         columns = {"state": state, "roster_id": self._rosters.id_of(all_of_them)}
         if old is None:
             row = {"chain_id": self._chain_id, **block_columns(at), **columns}
-            point_id: int = self._connection.execute(returning_id(insert(self._connection, t.point)), row).scalar_one()
-            return point_id
+            ((point_id,),) = put_returning(self._connection, returning_id(insert(self._connection, t.point)), [row])
+            return int(point_id)
         if (old.state, old.roster_id) != (state, columns["roster_id"]):
             self._connection.execute(update(t.point).where(_P.id == old.id).values(**block_columns(at), **columns))
         return int(old.id)

@@ -36,6 +36,7 @@ Columns = dict[str, Any]
 REASON_BYTES = 2048
 _ROUTE_BYTES = 4096
 _SYMBOL_BYTES = 128
+_OF_BLOCK = ("number", "hash", "parent_hash", "timestamp")
 _TEXT: Mapping[str, str] = {status: status.value for status in Status}
 """Plain text of a status, the same object each time: that is compared and hashed soonest."""
 
@@ -149,17 +150,10 @@ def block_columns(at: BlockRef, prefix: str = "") -> Columns:
     }
 
 
-def block_of(row: Row[Any], prefix: str = "") -> BlockRef | None:
+def block_of(row: Any, prefix: str = "") -> BlockRef | None:
     """The block in a row's prefixed columns; None where there is none."""
-    said = dict(row._mapping)
-    if said[f"{prefix}number"] is None:
-        return None
-    return BlockRef(
-        said[f"{prefix}number"],
-        Hash(said[f"{prefix}hash"]),
-        Hash(said[f"{prefix}parent_hash"]),
-        said[f"{prefix}timestamp"],
-    )
+    number, hash_, parent_hash, timestamp = (getattr(row, f"{prefix}{name}") for name in _OF_BLOCK)
+    return None if number is None else BlockRef(number, Hash(hash_), Hash(parent_hash), timestamp)
 
 
 def total_columns(bucket: Bucket, total: Total) -> Columns:

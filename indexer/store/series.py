@@ -19,6 +19,7 @@ from indexer.store.deltas import NOTHING, Memory, Spot, difference
 from indexer.store.engine import insert, returning_id
 from indexer.store.intern import intern
 from indexer.store.points import next_point
+from indexer.store.prepared import put, put_returning
 from indexer.store.rows import Columns, Content, total_columns
 from indexer.store.snapshots import spots, state_of
 
@@ -135,22 +136,19 @@ class Series:
             "adapter": adapter,
         }
         new = returning_id(insert(self._connection, t.snapshot))
-        snapshot_id: int = self._connection.execute(new, row).scalar_one()
+        ((snapshot_id,),) = put_returning(self._connection, new, [row])
         totals = [{"snapshot_id": snapshot_id, **total_columns(bucket, one)} for bucket, one in state.totals.items()]
-        if totals:
-            self._connection.execute(insert(self._connection, t.total), totals)
-        return snapshot_id
+        put(self._connection, insert(self._connection, t.total), totals)
+        return int(snapshot_id)
 
     def _write_changes(self, snapshot_id: int, number: int, before: deltas.State, after: deltas.State) -> None:
         place: Columns = {"snapshot_id": snapshot_id, "number": number, "live": True}
         holdings = _holding_rows(place, after.holdings_since(before))
-        if holdings:
-            self._connection.execute(insert(self._connection, t.holding), holdings)
+        put(self._connection, insert(self._connection, t.holding), holdings)
         place["deployment_id"] = self._deployment_id
         quotes = difference(before.quotes, after.quotes)
-        if quotes:
-            rows = [{**place, "token_id": token_id, "quote_id": quote_id} for token_id, quote_id in quotes.items()]
-            self._connection.execute(insert(self._connection, t.quoted), rows)
+        rows = [{**place, "token_id": token_id, "quote_id": quote_id} for token_id, quote_id in quotes.items()]
+        put(self._connection, insert(self._connection, t.quoted), rows)
 
     def _forget(self, snapshot_id: int) -> None:
         self._erase_changes(snapshot_id)

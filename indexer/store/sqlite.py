@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
@@ -95,7 +96,7 @@ class SqliteFile(Engine):
     async def read(self, work: Callable[[Connection], T]) -> T:
         assert self._readers is not None, "the store is not open"
         with self._named_errors():
-            return await self._readers.run(work)
+            return await asyncio.wrap_future(self._readers.run(work))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         async with self._alone():
@@ -155,7 +156,7 @@ class SqliteFile(Engine):
     def _named_errors(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
+        except (DBAPIError, sqlite3.Error) as error:
             named = _named(error, self.path)
             if named is None:
                 raise
@@ -165,39 +166,55 @@ class SqliteFile(Engine):
 
 
 class _Threads:
-    """A database, and the threads that transactions on it run in: one connection each."""
+    """A database, and the threads that transactions on it run in: one connection each, kept."""
 
     def __init__(self, database: Database, count: int) -> None:
         self._database = database
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="store")
+        self._own = threading.local()
+        self._opened: list[Connection] = []
 
-    def run(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
-        return asyncio.get_running_loop().run_in_executor(self._threads, self._transaction, work)
+    def run(self, work: Callable[[Connection], T]) -> Future[T]:
+        return self._threads.submit(self._transaction, work)
 
-    def reshape(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
-        return asyncio.get_running_loop().run_in_executor(self._threads, self._unchecked, work)
+    def reshape(self, work: Callable[[Connection], T]) -> Future[T]:
+        return self._threads.submit(self._unchecked, work)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown)
-        await asyncio.to_thread(self._database.dispose)
+        await asyncio.to_thread(self._dispose)
+
+    def _dispose(self) -> None:
+        for connection in self._opened:
+            connection.close()
+        self._database.dispose()
+
+    def _connection(self) -> Connection:
+        """This thread's."""
+        if not hasattr(self._own, "connection"):
+            self._own.connection = self._database.connect()
+            self._opened.append(self._own.connection)
+        made: Connection = self._own.connection
+        return made
 
     def _transaction(self, work: Callable[[Connection], T]) -> T:
-        with self._database.begin() as connection:
+        connection = self._connection()
+        with connection.begin():
             return work(connection)
 
     def _unchecked(self, work: Callable[[Connection], T]) -> T:
         """The pragma is heeded outside of a transaction only, https://www.sqlite.org/pragma.html#pragma_foreign_keys."""
-        with self._database.connect() as connection:
-            raw = connection.connection.driver_connection
-            assert raw is not None
-            raw.execute("PRAGMA foreign_keys=OFF")
-            try:
-                with connection.begin():
-                    made = work(connection)
-                    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
-                    assert broken is None, f"a row of {broken and broken[0]} refers to nothing"
-            finally:
-                raw.execute("PRAGMA foreign_keys=ON")
+        connection = self._connection()
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        raw.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with connection.begin():
+                made = work(connection)
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+                assert broken is None, f"a row of {broken and broken[0]} refers to nothing"
+        finally:
+            raw.execute("PRAGMA foreign_keys=ON")
         return made
 
 
@@ -213,16 +230,16 @@ def _database(path: Path, mode: str, begin: str, pragmas: tuple[str, ...]) -> Da
             connection.execute(pragma)
 
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        connection.connection.cursor().execute(begin)
 
     event.listen(database, "connect", prepare)
     event.listen(database, "begin", start)
     return database
 
 
-def _named(error: DBAPIError, path: Path) -> IndexerError | None:
+def _named(error: DBAPIError | sqlite3.Error, path: Path) -> IndexerError | None:
     """The error of ours that a driver's error stands for; None where it is a fault of this program."""
-    cause: BaseException | None = error.orig
+    cause: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
     while cause is not None and not hasattr(cause, "sqlite_errorcode"):
         cause = cause.__cause__
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
@@ -233,12 +250,13 @@ def _named(error: DBAPIError, path: Path) -> IndexerError | None:
     return None
 
 
-async def _to_its_end(transaction: asyncio.Future[T]) -> T:
-    """Await a transaction; a cancellation is obeyed once it has ended."""
+async def _to_its_end(transaction: Future[T]) -> T:
+    """Await a transaction; a cancellation is obeyed once it has ended, or before it began."""
     try:
-        return await asyncio.shield(transaction)
+        return await asyncio.wrap_future(transaction)
     except asyncio.CancelledError:
-        await asyncio.wait({transaction})
+        if not transaction.cancelled():
+            await asyncio.wait({asyncio.wrap_future(transaction)})
         raise
 
 

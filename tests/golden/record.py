@@ -35,7 +35,7 @@ class Recorder(PlainAnswers):
         if isinstance(ask, NativeBalance):
             self.native[ask.owner] = str(answer)
         elif isinstance(ask, LogQuery):
-            self.logs += [asdict(log) | {"data": f"0x{log.data.hex()}"} for log in answer]
+            self.logs += [log._asdict() | {"data": f"0x{log.data.hex()}"} for log in answer]
         else:
             self.answers.setdefault(ask.target, {})["0x" + ask.data.hex()] = self._raw(ask, answer)
         return answer

@@ -68,15 +68,16 @@ class Book:
     version: int = 0
     turned: set[Key] = field(default_factory=set)
     tracks: dict[Key, Track] = field(default_factory=dict)
-    _watched: dict[tuple[Address, Hash | None], tuple[Track, ...]] = field(default_factory=dict)
+    _watched: dict[Address, dict[Hash | None, tuple[Track, ...]]] = field(default_factory=dict)
 
     def open(self, key: CallKey, rule: Rule, state: State, number: int, timestamp: int) -> Track:
         """Begin to track a question, from the answer it was given at the tip or before it."""
         self.close(key)
         self.version += 1
         track = self.tracks[key] = Track(key, rule, number, [number], [state], number, timestamp)
-        for place in rule.places():
-            self._watched[place] = (*self._watched.get(place, ()), track)
+        for emitter, topic in rule.places():
+            watched = self._watched.setdefault(emitter, {})
+            watched[topic] = (*watched.get(topic, ()), track)
         return track
 
     def close(self, key: Key) -> None:
@@ -85,13 +86,16 @@ class Book:
         self.version += 1
         self.turned.add(key)
         if track is not None:
-            for place in track.rule.places():
-                self._leave(track, place)
+            for emitter, topic in track.rule.places():
+                self._leave(track, emitter, topic)
 
-    def _leave(self, track: Track, place: tuple[Address, Hash | None]) -> None:
-        left = tuple([one for one in self._watched.pop(place) if one is not track])
+    def _leave(self, track: Track, emitter: Address, topic: Hash | None) -> None:
+        watched = self._watched[emitter]
+        left = tuple([one for one in watched.pop(topic) if one is not track])
         if left:
-            self._watched[place] = left
+            watched[topic] = left
+        elif not watched:
+            del self._watched[emitter]
 
     def watches(self) -> Iterator[Watch]:
         """What all tracks together must see of the chain's logs."""
@@ -119,12 +123,11 @@ class Book:
 
     def _hits(self, log: Log) -> list[tuple[Track, Effect]]:
         """Whom a log concerns, in the order of its topics, and what it does to them."""
-        emitter, event = log.address, log.topics[0] if log.topics else None
-        watched = self._watched.get
-        hits = [(track, track.rule.effects[None, 0]) for track in watched((emitter, None), ())]
-        for place, topic in enumerate(log.topics):
-            for track in watched((emitter, topic), ()):
-                effect = track.rule.effects.get((event, place))
+        topics, watched = log.topics, self._watched.get(log.address, {})
+        hits = [(track, track.rule.effects[None, 0]) for track in watched.get(None, ())]
+        for place, topic in enumerate(topics):
+            for track in watched.get(topic, ()):
+                effect = track.rule.effects.get((topics[0], place))
                 if effect is not None:
                     hits.append((track, effect))
         return hits

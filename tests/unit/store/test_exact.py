@@ -29,9 +29,9 @@ def test_any_integer_comes_back_from_sqlite_to_the_last_unit(amount: int) -> Non
 @given(st.integers(-(10**90), 10**90))
 def test_any_integer_is_an_exact_decimal_for_postgresql(amount: int) -> None:
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-    sent = ExactInteger().process_bind_param(amount, dialect)
+    sent = ExactInteger().bind_processor(dialect)(amount)
     assert isinstance(sent, Decimal)
-    assert ExactInteger().process_result_value(sent, dialect) == amount
+    assert ExactInteger().result_processor(dialect, None)(sent) == amount
 
 
 @pytest.mark.parametrize("wrong", [1.0, Decimal(1), True, "1"])
