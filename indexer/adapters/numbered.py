@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, compress, repeat
 from typing import TypeVar
 
 from indexer.adapters.base import PART
@@ -121,9 +122,9 @@ class NumberedPools(FloorAdapter[P]):
         length = [factory.length()] if params.factory and not params.floor_usd else []
         counted, groups = yield from laid_out(self.asks, params, pools).asked(length)
         count = stood(counted[0], found) if counted else POOLS_LIMIT
-        standing = [(pool, group) for pool, group in zip(pools, groups, strict=True) if pool.index < count]
-        holdings_of = self._holdings
-        return params.counted(held for pool, group in standing for held in held_by(holdings_of, pool, group))
+        held = map(held_by, repeat(self._holdings), pools, groups)
+        standing = compress(held, [pool.index < count for pool in pools])
+        return params.counted(chain.from_iterable(standing))
 
     def _holdings(self, pool: Pool, answers: Sequence[Answer]) -> list[Holding]:
         return pool_holdings(pool, self.amounts(pool, answers), self.receipt(pool))

@@ -7,6 +7,7 @@ their balances. https://docs.uniswap.org/contracts/v3/reference/core/UniswapV3Fa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any, Literal
 
 from indexer.adapters.floor import FactoryParams, FloorAdapter
@@ -72,8 +73,7 @@ class UniswapV3(FloorAdapter[UniswapV3Params]):
         probed, groups = yield from laid_out(self.asks, params, pools).asked(probe)
         if factory:
             factory.check(probed[0], pools)
-        pairs = zip(pools, groups, strict=True)
-        return params.counted(held for pool, group in pairs for held in held_by(pool_holdings, pool, group))
+        return params.counted(chain.from_iterable(map(held_by, repeat(pool_holdings), pools, groups)))
 
     def asks(self, pool: Pool, params: UniswapV3Params) -> Sequence[Ask]:
         """What asks for a pool's amounts: of each token its balance."""
