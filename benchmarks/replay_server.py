@@ -36,7 +36,7 @@ from benchmarks.load import (
 )
 from benchmarks.replay_logs import Chronicle
 from indexer.model import BlockRef, Hash
-from indexer.reads.abi import interface
+from indexer.reads.abi import function, interface
 
 MOST_CALLS = 1_100
 AGGREGATE = "0x252dba42"
@@ -56,6 +56,7 @@ Item = tuple[bytes, bytes]
 
 _PAIR, _ERC20, _FEED = interface("uniswap_v2_pair"), interface("erc20"), interface("aggregator_v3")
 _FACTORY = interface("uniswap_v2_factory")
+_SUMMED = function("price0CumulativeLast()").selector
 
 
 @lru_cache(4_096)
@@ -90,12 +91,26 @@ def _answer(target: bytes, calldata: bytes, since: int) -> bytes:
         return bytes(12) + bytes.fromhex(address(Kind.PAIR, int.from_bytes(calldata[4:], "big"))[2:])
     amounts = hashlib.sha256(seed(target) + calldata + since.to_bytes(8, "big")).digest()
     if selector == _FEED.latestRoundData.selector:
-        price, updated = 10**8 + amounts[0], _timestamp(since)
-        return b"".join(map(_word, (since + 1, price, updated, updated, since + 1)))
+        price, updated, number = 10**8 + amounts[0], _timestamp(since), since // UPDATED_EVERY + 1
+        return b"".join(map(_word, (number, price, updated, updated, number)))
     if selector == _PAIR.getReserves.selector:
         size = _reserve_bytes(*place_of(target))
         return amounts[:size].rjust(32, b"\0") + amounts[14 : 14 + size].rjust(32, b"\0") + _word(_timestamp(since))
+    if selector == _SUMMED:
+        return _word(_summed(target, since))
     return bytes(20) + amounts[:12]
+
+
+@lru_cache(400_000)
+def _summed(pair: bytes, since: int) -> int:
+    """What a pair has added up when it changes: the price that it had, for as long as it had it."""
+    before = max(since - UPDATED_EVERY, 0)
+    if before == since:
+        return 1
+    said = _answer(pair, _PAIR.getReserves.selector, before)
+    reserve0, reserve1 = int.from_bytes(said[:32], "big"), int.from_bytes(said[32:64], "big")
+    price = (reserve1 << 112) // reserve0 if reserve0 and reserve1 else 0
+    return (_summed(pair, before) + price * (_timestamp(since) - _timestamp(before))) % 2**256
 
 
 def _reserve_bytes(_: Kind, index: int) -> int:

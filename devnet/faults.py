@@ -9,6 +9,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
@@ -71,6 +72,30 @@ def results(method: str, change: Callable[[Document, Any], Any]) -> Act:
         return exchange.reply(replies)
 
     return act
+
+
+@dataclass
+class Lacking:
+    """A node without one log in so many, in blocks of this height: for ever, and always the same ones by their seed.
+
+    `logs` are those that it left out of an answer, each once.
+    """
+
+    one_in: int
+    seed: int = 1
+    heights: range = range(2**63)
+    logs: dict[tuple[int, int], Document] = field(default_factory=dict)
+
+    async def __call__(self, exchange: Exchange) -> web.StreamResponse:
+        """The act."""
+        return await results("eth_getLogs", lambda _, logs: [log for log in logs if self._has(log)])(exchange)
+
+    def _has(self, log: Document) -> bool:
+        height, index = int(log["blockNumber"], 16), int(log["logIndex"], 16)
+        if height not in self.heights or zlib.crc32(f"{self.seed} {height} {index}".encode()) % self.one_in:
+            return True
+        self.logs[height, index] = log
+        return False
 
 
 def asks(change: Callable[[Document], None]) -> Act:

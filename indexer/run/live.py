@@ -16,6 +16,7 @@ from indexer.chain.follower import Follower
 from indexer.chain.health import Trouble
 from indexer.chain.logs import LogReader
 from indexer.chain.pool import Elsewhere, Pool
+from indexer.chain.receipts import ReceiptLogs
 from indexer.chain.wake import NewHeads
 from indexer.config.schema import ChainSettings
 from indexer.errors import ChainUnavailable, Transient, WrongFork
@@ -140,7 +141,8 @@ class LiveChain:
         for deployment in self.program.deployments:
             touched_by.update(deployment.adapter.touched_by(deployment.params))
         around = Surroundings(settings.native.wrapped, {}, touched_by)
-        return Ledger(self.reader, logs or self.block_logs(), around, settings.ledger_proof_s)
+        proof_s, receipts = settings.ledger_proof_s, ReceiptLogs(self.pool)
+        return Ledger(self.reader, logs or self.block_logs(), around, proof_s, receipts=receipts)
 
     def _tell(self, error: Transient) -> None:
         self.log.warning("the head cannot be read", error=str(error), hint=error.next_step or None)

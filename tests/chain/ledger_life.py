@@ -81,7 +81,7 @@ class Life:
         ledger.source = self.source
         self.books = Bookkeeper(ledger, Standing(ledger))
         self.traders = Traders(net, addresses, seed=seed)
-        self.restless = Restless(net, addresses, self.dice, lambda token: token in ledger.distrusted)
+        self.restless = Restless(net, addresses, self.dice, lambda token: token in ledger.belief.distrusted)
         self.addresses = addresses
         self.truth: dict[int, dict[CallKey, Raw]] = {}
         self.wrong: dict[int, set[CallKey]] = {}

@@ -160,7 +160,7 @@ async def test_a_debt_whose_interest_shows_takes_the_smaller_debts_of_its_token_
         assert [one.key for one in found] == [first]
         assert set(wrong) == {first}
         assert showed[second]
-        assert ledger.flaws.keys() == {first, second}
+        assert ledger.belief.flaws.keys() == {first, second}
 
 
 def rotation_of_all(ledger: Ledger) -> list[CallKey]:

@@ -9,6 +9,8 @@ import pytest
 
 from devnet import Devnet, deploy_protocols
 from devnet.scenario import scenario
+from indexer.reads.ledger import audit
+from indexer.run import bookkeeping
 from tests.e2e.faults.trial import World
 from tests.e2e.support import Setting
 
@@ -37,3 +39,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         world = World(net, deploy_protocols(net), tmp_path_factory.mktemp("world"))
         net.mine(80)
         yield world
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is audited every four blocks."""
+    monkeypatch.setattr(bookkeeping, "AUDIT_EVERY", 4)
+    monkeypatch.setattr(audit, "SHARES", 1)
+
+
+@pytest.fixture
+def never(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is audited."""
+    monkeypatch.setattr(bookkeeping, "AUDIT_EVERY", 10**6)
+    monkeypatch.setattr(bookkeeping, "FINAL_EVERY", 10**6)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
@@ -13,11 +12,10 @@ from typing import Any
 
 import pytest
 import structlog
-from aiohttp import web
 
 from devnet.desk import Desk
-from devnet.faults import Document, meanwhile, results, stale_state
-from devnet.proxy import Act, Exchange, FaultProxy, Rule
+from devnet.faults import Document, meanwhile, results
+from devnet.proxy import FaultProxy, Rule
 from indexer.config.types import parse_address
 from indexer.model import Bucket, Flow
 from indexer.reads.ledger import audit
@@ -27,7 +25,6 @@ from indexer.store.base import Place, Store
 from tests.e2e.support import (
     Setting,
     backfill_all,
-    block_hash,
     digests,
     eventually,
     final_at,
@@ -242,122 +239,6 @@ def _move_silently(setting: Setting, token: str, holder: str, amount: int) -> No
     assert int(setting.net.call(token, "balanceOf(address)(uint256)", holder)) == before + amount
 
 
-SYMBOLS = ("USDC", "WBTC", "LINK")
-
-
-def busy(setting: Setting) -> list[tuple[Any, ...]]:
-    """What goes into the escrow and out of it in a block: six transfers, of other amounts in each block."""
-    addresses, user = setting.addresses, setting.addresses.users[0]
-    tokens, more = [addresses.token(symbol) for symbol in SYMBOLS], setting.net.block_number() ** 2
-    comes = [(token, "mint(address,uint256)", addresses.escrow, more) for token in tokens]
-    return comes + [(addresses.escrow, "release(address,address,uint256)", token, user, 100) for token in tokens]
-
-
-def one_log_in(many: int, upto: int = 2**63) -> Act:
-    """The node lacks one log in so many, always the same ones, up to a block."""
-
-    def lacks(_: Document, logs: list[Document]) -> list[Document]:
-        return [x for x in logs if int(x["transactionHash"], 16) % many or int(x["blockNumber"], 16) > upto]
-
-    return results("eth_getLogs", lacks)
-
-
-@pytest.mark.usefixtures("often")
-async def test_a_node_that_lacks_some_logs_for_ever_is_found_out_and_the_series_mended(
-    fresh: Setting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bookkeeping, "FINAL_EVERY", 1)
-    async with behind_a_proxy(fresh) as (proxy, store, start):
-        for _ in range(5):
-            await mined(proxy, store, fresh, *busy(fresh))
-        lacking = proxy.fault(one_log_in(11))
-        for _ in range(12):
-            last = await mined(proxy, store, fresh, *busy(fresh))
-        wrong = not await same_as_plain_reads(fresh, store, start, last)
-        for _ in range(12):
-            last = await mined(proxy, store, fresh)
-        await eventually(lambda: same_as_plain_reads(fresh, store, start, last), "the series is mended")
-        assert lacking.taken
-        assert wrong, "logs that nobody missed prove nothing"
-        assert await store.verify() == []
-
-
-@pytest.mark.usefixtures("often")
-async def test_a_node_that_answers_from_an_older_state_is_found_out_and_costs_the_ledger_no_belief(
-    fresh: Setting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Every third multicall for a while, the first one among them."""
-    monkeypatch.setattr(bookkeeping, "FINAL_EVERY", 1)
-    async with FaultProxy(fresh.net.url) as proxy:
-        config = fresh.configure("proxied.toml", url=proxy.url, change=lambda t: only_escrow(t, "audit_one_in = 1"))
-        for send in busy(fresh):
-            fresh.net.send(*send)
-        fresh.net.mine()
-        stale = proxy.fault(every_third(stale_state()), method="eth_call")
-        async with fresh.store(config) as store, following(load_program(config), store):
-            start = fresh.net.block_number()
-            await reached(store, start)
-            for _ in range(6):
-                last = await mined(proxy, store, fresh, *busy(fresh))
-            wrong = not await same_as_plain_reads(fresh, store, start, last)
-            proxy.heal()
-            for _ in range(20):
-                last = await mined(proxy, store, fresh, *busy(fresh))
-            await eventually(lambda: same_as_plain_reads(fresh, store, start, last), "the series is mended")
-            assert stale.taken
-            assert wrong
-            assert (await store.chain_state("devnet")).ways.keys() == {"folded"}
-
-
-def every_third(act: Act) -> Act:
-    count = itertools.count()
-
-    async def sometimes(exchange: Exchange) -> web.StreamResponse:
-        return await act(exchange) if next(count) % 3 == 0 else exchange.reply(await exchange.forward())
-
-    return sometimes
-
-
-def once_each(act: Act, hashes: set[str]) -> Act:
-    """Do it to the first call that is pinned to each of these blocks."""
-
-    async def once(exchange: Exchange) -> web.StreamResponse:
-        pins = {d["params"][1]["blockHash"] for d in exchange.documents if d["method"] == "eth_call"} & hashes
-        hashes.difference_update(pins)
-        return await act(exchange) if pins else exchange.reply(await exchange.forward())
-
-    return once
-
-
-@pytest.mark.parametrize("fault", ["lacks logs", "older state"])
-async def test_a_backfill_from_such_a_node_gives_the_rows_of_plain_reads(
-    fresh: Setting, monkeypatch: pytest.MonkeyPatch, fault: str
-) -> None:
-    """Some logs are not there; or the first reading where two ranges meet is that of an older state.
-
-    Nothing is wrong with the last range: by that one it is decided whether logs pay at all.
-    """
-    monkeypatch.setattr(by_logs, "RANGE_BLOCKS", 8)
-    first = fresh.net.block_number() + 1
-    for _ in range(40):
-        for send in busy(fresh):
-            fresh.net.send(*send)
-        fresh.net.mine()
-    last = fresh.net.block_number() - 8
-    clean = fresh.configure("clean.toml", change=only_escrow)
-    await index_each(clean, range(first, last + 1))
-    ends = {block_hash(fresh.net, number) for number in range(first - 1, last - 8, 8)}
-    async with FaultProxy(fresh.net.url) as proxy:
-        config = fresh.configure("proxied.toml", url=proxy.url, change=only_escrow)
-        act = one_log_in(11, last - 8) if fault == "lacks logs" else once_each(stale_state(), ends)
-        lie = proxy.fault(act)
-        await backfill_all(config, first, last)
-        assert lie.taken
-        assert not ends or fault == "lacks logs"
-        assert proxy.count("eth_getLogs") >= 4
-    assert await digests(config, first, last) == await digests(clean, first, last)
-
-
 def only_aave(text: str) -> str:
     """What the market holds and is owed, without prices."""
     head, *protocols = text.split("[[protocols]]")
@@ -398,20 +279,6 @@ async def lent(setting: Setting, debt: int, blocks: int, dt: int) -> list[str]:
             await eventually(mended, "the rows are those of plain reads")
             assert await store.verify() == []
     return [text for text in told if "logs and answers differ" in text]
-
-
-@pytest.fixture
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything is audited every four blocks."""
-    monkeypatch.setattr(bookkeeping, "AUDIT_EVERY", 4)
-    monkeypatch.setattr(audit, "SHARES", 1)
-
-
-@pytest.fixture
-def never(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is audited."""
-    monkeypatch.setattr(bookkeeping, "AUDIT_EVERY", 10**6)
-    monkeypatch.setattr(bookkeeping, "FINAL_EVERY", 10**6)
 
 
 A_QUARTER_HOUR, SOME_HOURS = 10**8, 3 * 10**7

@@ -12,13 +12,14 @@ from zlib import crc32
 
 from indexer.errors import EndpointError, Verdict
 from indexer.model import BlockRef
-from indexer.reads.abi import function, interface
-from indexer.reads.ledger.book import Track
-from indexer.reads.ledger.ledger import Flaw, Ledger
+from indexer.reads.abi import interface
+from indexer.reads.ledger.belief import Flaw
+from indexer.reads.ledger.book import Summed, Track
+from indexer.reads.ledger.compare import differing, last_right, read_states, read_sums, wrong_at
+from indexer.reads.ledger.ledger import Ledger
 from indexer.reads.ledger.reasons import REBASES, SILENT, Dispute, explain
-from indexer.reads.ledger.rules import State, Way, is_feed
-from indexer.reads.plan import Ask, Call
-from indexer.reads.source import CallKey, Key
+from indexer.reads.ledger.rules import Way, is_feed
+from indexer.reads.source import CallKey
 
 SHARES = 24
 """An audit compares one of so many parts of all that is folded, and every feed: the parts take turns."""
@@ -29,8 +30,6 @@ SIBLINGS = 12
 
 STEP_BY_STEP = 32
 """Among so few blocks the first wrong one is looked for one by one: some errors cancel out, and halving skips them."""
-
-_ANY = function("any()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +61,15 @@ async def audit(ledger: Ledger, keys: Sequence[CallKey], at: BlockRef) -> list[D
     Raises WrongFork where the block left the chain, ChainUnavailable, EndpointError (PRUNED where it is too old).
     """
     tracks = [track for key in dict.fromkeys(keys) if (track := ledger.book.tracks.get(key)) is not None]
-    suspects = await _wrong(ledger, tracks, at)
-    confirmed = await _wrong(ledger, suspects, at) if suspects else []
+    suspects = await wrong_at(ledger, tracks, at)
+    confirmed = await wrong_at(ledger, suspects, at) if suspects else []
     for track in tracks:
         if track not in suspects:
             track.verified = max(track.verified, at.number)
-    differences = [await _locate(ledger, track, at) for track in confirmed]
-    for track, difference in zip(confirmed, differences, strict=True):
-        ledger.blame(track, Flaw(difference.reason, difference.first))
+    located = await _located(ledger, confirmed, at)
+    differences = list(located.values())
+    for track, difference in located.items():
+        ledger.belief.blame(track, Flaw(difference.reason, difference.first))
     await _follow_feeds(ledger, [difference.key for difference in differences], at)
     return differences
 
@@ -79,8 +79,8 @@ async def settle(ledger: Ledger, upto: int) -> list[Difference]:
 
     Raises as `audit`; where the block can no longer be read all is doubted since the last comparison.
     """
-    number = min((number for number in ledger.doubts.values() if number <= upto), default=None)
-    keys = [key for key, since in ledger.doubts.items() if since == number]
+    number = min((number for number in ledger.belief.doubts.values() if number <= upto), default=None)
+    keys = [key for key, since in ledger.belief.doubts.items() if since == number]
     if number is None:
         return []
     try:
@@ -91,11 +91,11 @@ async def settle(ledger: Ledger, upto: int) -> list[Difference]:
         tracks = [track for key in keys if (track := ledger.book.tracks.get(key)) is not None]
         differences = [_unreadable(track.key, max(track.verified, track.opened)) for track in tracks]
         for difference in differences:
-            ledger.mark(difference.key, Flaw(difference.reason, difference.first))
-    for key in ledger.doubts.keys() & set(keys):
-        del ledger.doubts[key]
-        if (flaw := ledger.distrusted.get(key[0])) is not None:
-            ledger.mark(key, flaw)
+            ledger.belief.mark(difference.key, Flaw(difference.reason, difference.first))
+    for key in ledger.belief.doubts.keys() & set(keys):
+        del ledger.belief.doubts[key]
+        if (flaw := ledger.belief.distrusted.get(key[0])) is not None:
+            ledger.belief.mark(key, flaw)
     return differences
 
 
@@ -105,38 +105,49 @@ async def prove(ledger: Ledger, at: BlockRef) -> None:
     The others are read from now on. Raises as `audit`.
     """
     tracks = list(ledger.book.tracks.values())
-    for track in await _wrong(ledger, tracks, at):
-        ledger.mark(track.key, Flaw("logs do not lead to what it answers", at.number))
+    moved = [track for track in tracks if track.rule.sums and track.moved]
+    for opened in sorted({track.opened for track in moved}):
+        await read_sums(ledger, [track for track in moved if track.opened == opened], ledger.blocks[opened])
+    for track in await wrong_at(ledger, tracks, at):
+        ledger.belief.mark(track.key, Flaw("logs do not lead to what it answers", at.number))
     for track in ledger.book.tracks.values():
         opened = ledger.blocks[track.opened].timestamp
         since = track.since_s if track.states[0] == (0,) else opened
-        old_enough = not track.rule.may_accrue or at.timestamp - since >= ledger.proof_s
-        ledger.trust(track, old_enough and (track.moved or not track.rule.must_move))
+        ledger.belief.trust(track, ledger.belief.is_old_enough(track, at, since))
         track.verified = at.number
 
 
-async def _wrong(ledger: Ledger, tracks: Sequence[Track], at: BlockRef) -> list[Track]:
-    """Those whose folded answer is not what the node says."""
-    known = [track for track in tracks if track.opened <= at.number and track.at(at.number) is not None]
-    states = await _read(ledger, known, at)
-    return [track for track, state in zip(known, states, strict=True) if state != track.at(at.number)]
+async def _located(ledger: Ledger, tracks: Sequence[Track], at: BlockRef) -> dict[Track, Difference]:
+    """Since when each was wrong; without those that were not, whose contract adds up something else than it should.
+
+    Where one does so there may be many of its kind: their sums are not looked at any more.
+    """
+    found: dict[Track, Difference] = {}
+    todo = list(tracks)
+    while todo:
+        track = todo.pop(0)
+        difference = await _locate(ledger, track, at)
+        if difference is not None:
+            found[track] = difference
+        else:
+            right = set(todo).difference(await differing(ledger, todo, at))
+            for one in [track, *right]:
+                one.summed = Summed(at.number)
+            todo = [one for one in todo if one not in right]
+    return found
 
 
-async def _read(ledger: Ledger, tracks: Sequence[Track], at: BlockRef) -> list[State | None]:
-    asks: dict[Key, Ask] = {track.key: Call(*track.key, _ANY) for track in tracks}
-    raws = await ledger.source.fetch(asks, at) if asks else ()
-    return [track.rule.read(raw) if isinstance(raw, bytes) else None for track, raw in zip(tracks, raws, strict=True)]
-
-
-async def _locate(ledger: Ledger, track: Track, at: BlockRef) -> Difference:
+async def _locate(ledger: Ledger, track: Track, at: BlockRef) -> Difference | None:
     """Find the first wrong block since the last that agreed: before the first log since then, or else after it."""
-    good, wrong = max(track.verified, track.opened), at.number
+    good, wrong = last_right(track), at.number
     middle = next((number - 1 for number in track.numbers if good + 1 < number <= wrong), 0)
     try:
         while wrong - good > 1:
             middle = middle or (good + 1 if wrong - good <= STEP_BY_STEP else (good + wrong) // 2)
-            differs = bool(await _wrong(ledger, [track], _remembered(ledger, middle)))
+            differs = bool(await wrong_at(ledger, [track], _remembered(ledger, middle)))
             good, wrong, middle = (good, middle, 0) if differs else (middle, wrong, 0)
+        if not await differing(ledger, [track], _remembered(ledger, wrong)):
+            return None
     except EndpointError:
         return _unreadable(track.key, good)
     return Difference(track.key, wrong, True, await _explain(ledger, track, wrong))
@@ -158,9 +169,9 @@ async def _explain(ledger: Ledger, track: Track, number: int) -> str:
     at = ledger.blocks.get(number)
     if at is None or track.rule.way is not Way.FOLDED:
         return SILENT
-    (truth,) = await _read(ledger, [track], at)
-    (reason,) = await explain(ledger.logs, [Dispute(track, truth, number - 1)], [at])
-    alone = reason != SILENT or not await _wrong(ledger, _siblings(ledger, track), at)
+    (truth,) = await read_states(ledger, [track], at)
+    (reason,) = await explain(ledger.logs, ledger.receipts, [Dispute(track, truth, number - 1)], [at])
+    alone = reason != SILENT or not await differing(ledger, _siblings(ledger, track), at)
     return reason if alone else REBASES
 
 
@@ -177,4 +188,4 @@ async def _follow_feeds(ledger: Ledger, keys: Iterable[CallKey], at: BlockRef) -
         (raw,) = await ledger.source.fetch({(call.target, call.data): call}, at)
         now = call.function.decode(raw) if isinstance(raw, bytes) else None
         if isinstance(now, str) and now != ledger.around.aggregators.get(key[0]):
-            del ledger.flaws[key]
+            del ledger.belief.flaws[key]

@@ -11,11 +11,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from indexer.model import Address, Hash, Log
-from indexer.reads.ledger.rules import Effect, Rule, State, Watch
+from indexer.reads.ledger.rules import Effect, Rule, RunningSum, State, Watch
 from indexer.reads.source import CallKey, Key
 
 Moves = Mapping["Track", list[int]]
 """Of each track that a block changed: what its first amount gained, what it lost, and so on for the others; gross."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """What a contract had added up of its past states at the end of a block; by none of its sums: it keeps none."""
+
+    number: int
+    total: int = 0
+    by: RunningSum | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -23,7 +32,8 @@ class Track:
     """One question's answers since the block `opened`. `states[i]` is good from block `numbers[i]` on; None: read it.
 
     `agreed` counts the reads that said the same since the block time `since_s`, the last of them at `verified`;
-    `moved`: a log changed it; `trusted`: all this is proof enough; `given`: it was so once.
+    `moved`: a log changed it; `trusted`: all this is proof enough; `given`: it was so once. `summed`: up to where a sum
+    that the contract keeps bore its states out; `skipped`: blocks of whose logs one does not follow the one before it.
     """
 
     key: CallKey
@@ -37,6 +47,8 @@ class Track:
     moved: bool = False
     trusted: bool = False
     given: bool = False
+    summed: Summed | None = None
+    skipped: tuple[int, ...] = ()
 
     @property
     def state(self) -> State | None:
@@ -47,6 +59,12 @@ class Track:
         """The state at the end of a block; None where it is not known."""
         place = bisect_right(self.numbers, number) - 1
         return self.states[place] if place >= 0 else None
+
+    def between(self, first: int, last: int) -> list[tuple[int, State | None]]:
+        """The state at the end of a block, and each later one up to another block, with its first block."""
+        place = max(bisect_right(self.numbers, first) - 1, 0)
+        end = bisect_right(self.numbers, last)
+        return list(zip(self.numbers[place:end], self.states[place:end], strict=True))
 
     def put(self, number: int, state: State | None) -> None:
         """Say the state from this block on, which is the last one."""
@@ -69,6 +87,11 @@ class Book:
     turned: set[Key] = field(default_factory=set)
     tracks: dict[Key, Track] = field(default_factory=dict)
     _watched: dict[Address, dict[Hash | None, tuple[Track, ...]]] = field(default_factory=dict)
+
+    def begin(self, number: int) -> None:
+        """Forget everything, and begin at a block."""
+        self.turned.update(self.tracks)
+        self.tip, self.version, self.tracks, self._watched = number, 0, {}, {}
 
     def open(self, key: CallKey, rule: Rule, state: State, number: int, timestamp: int) -> Track:
         """Begin to track a question, from the answer it was given at the tip or before it."""
@@ -111,6 +134,8 @@ class Book:
                 before = track.states[-1]
                 if before is not None and track.opened < number:
                     after = effect(before, log, timestamp)
+                    if track.rule.skips and after is not None and track.rule.skips(before, after):
+                        track.skipped += (number,)
                     track.put(number, after)
                     if track not in moves:
                         moves[track] = [0, 0] * track.rule.amounts
@@ -140,6 +165,9 @@ class Book:
                 self.close(track.key)
             del track.numbers[keep:], track.states[keep:]
             track.verified = min(track.verified, number)
+            if track.summed and track.summed.number > number:
+                track.summed = None
+            track.skipped = tuple([one for one in track.skipped if one <= number])
         self.tip = min(self.tip, number)
 
     def forget(self, number: int) -> None:
@@ -148,6 +176,9 @@ class Book:
             over = bisect_right(track.numbers, number) - 1
             if over > 0:
                 del track.numbers[:over], track.states[:over]
+                track.skipped = tuple([one for one in track.skipped if one >= number])
+                if track.summed and track.summed.number < track.numbers[0]:
+                    track.summed = None
 
 
 def _add(moved: list[int], before: State, after: State) -> None:

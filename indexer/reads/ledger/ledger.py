@@ -1,7 +1,6 @@
 """Questions at a block -> answers, from logs where they follow from logs, from the node where they must be read.
 
-A `Source` in front of another: what it has read once it folds from then on. A folded answer is given out only after
-reads at later blocks agreed with it, before and after its first change; one that disagrees is read for ever after.
+A `Source` in front of another: what it has read once it folds from then on, and gives out where `Belief` says so.
 Keeps nothing between runs: a pinned read makes it anew.
 """
 
@@ -9,27 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Protocol
 
 from indexer.errors import EndpointError
 from indexer.model import Address, BlockRef, Hash, Log, LogQuery
 from indexer.reads.abi import interface
 from indexer.reads.batch import Counted, Sent
-from indexer.reads.ledger.book import Book, Moves, Track
-from indexer.reads.ledger.reasons import OF_ITS_TOKEN, SILENT, Dispute, explain
+from indexer.reads.ledger.belief import PROOF_S, Belief, Flaw
+from indexer.reads.ledger.book import Book, Moves
+from indexer.reads.ledger.reasons import SILENT, Dispute, explain
 from indexer.reads.ledger.rules import ZERO, Surroundings, Way, is_feed, queries, rule_of
 from indexer.reads.plan import Ask
 from indexer.reads.source import CallKey, Key, Raw
-
-PROOFS = 2
-"""Reads at different times that must agree before a folded answer is believed; and again after its first change."""
-
-ONCE_MISREAD = -1
-"""Of two reads that contradict each other either may be wrong: it takes one more to accuse a contract."""
-
-PROOF_S = 3_600
-"""And so much block time they must span where interest could be too small to be seen at once."""
 
 KEPT_BLOCKS = 1_500
 """Blocks that are remembered: all that an audit may still find wrong."""
@@ -46,32 +37,22 @@ class LogSource(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
-    """Why a question is read and not folded, and the first block at which logs and answer disagreed, where known."""
-
-    reason: str
-    block: int | None = None
-
-
 @dataclass(slots=True)
 class Ledger:
     """One chain's answers up to the block `tip`. `around` learns the aggregators of feeds as they are met.
 
-    `began` is the hash of the block at which it last started from nothing. `flaws` are questions that are read for
-    ever, `distrusted` tokens of which no balance is folded. `doubts` are answers that were given out before a read at
-    the block named there was another: an audit has to tell since when.
+    `began` is the hash of the block at which it last started from nothing. `receipts` may have the logs of a block that
+    a node left out.
     """
 
     source: Counted
     logs: LogSource
     around: Surroundings = field(default_factory=Surroundings)
-    proof_s: int = PROOF_S
+    proof_s: InitVar[int] = PROOF_S
     kept: int = KEPT_BLOCKS
+    receipts: LogSource | None = None
     book: Book = field(default_factory=Book)
-    flaws: dict[Key, Flaw] = field(default_factory=dict)
-    distrusted: dict[Address, Flaw] = field(default_factory=dict)
-    doubts: dict[CallKey, int] = field(default_factory=dict)
+    belief: Belief = field(init=False)
     blocks: dict[int, BlockRef] = field(default_factory=dict)
     began: Hash = ZERO
     _asked_at: BlockRef | None = None
@@ -79,6 +60,9 @@ class Ledger:
     _kept: list[Log] = field(default_factory=list)
     _kept_since: dict[Address, int] = field(default_factory=dict)
     _watching: tuple[int, tuple[LogQuery, ...]] = (-1, ())
+
+    def __post_init__(self, proof_s: int) -> None:
+        self.belief = Belief(self.book, proof_s)
 
     @property
     def sent(self) -> Sent:
@@ -92,10 +76,10 @@ class Ledger:
 
     def start(self, at: BlockRef) -> None:
         """Forget everything, and begin at a block: what is read there is folded from the next one on."""
-        self.book, self.blocks = Book(at.number, turned={*self.book.turned, *self.book.tracks}), {at.number: at}
-        self.began = at.hash
+        self.book.begin(at.number)
+        self.belief.doubts.clear()
+        self.blocks, self.began = {at.number: at}, at.hash
         self._kept, self._kept_since, self._watching = [], {}, (-1, ())
-        self.doubts = {}
 
     async def follow(self, blocks: Sequence[BlockRef]) -> list[tuple[BlockRef, Moves]]:
         """Fold blocks that follow the tip; where they do not, start anew at the last of them. What moved, by block.
@@ -120,8 +104,7 @@ class Ledger:
         self.blocks[block.number] = block
         for track in moves:
             if not track.moved:
-                track.moved, track.agreed, track.since_s = True, 0, block.timestamp
-                self.trust(track, False)
+                self.belief.first_moved(track, block)
         return moves
 
     def _watch(self) -> None:
@@ -145,7 +128,7 @@ class Ledger:
         self.book.rewind(ancestor.number)
         self.blocks = {number: block for number, block in self.blocks.items() if number <= ancestor.number}
         self._kept = [log for log in self._kept if log.block_number <= ancestor.number]
-        self.doubts = {key: number for key, number in self.doubts.items() if number <= ancestor.number}
+        self.belief.rewind(ancestor.number)
 
     def _forget(self, number: int) -> None:
         if number >= min(self.blocks) + self.kept // 8:
@@ -207,44 +190,20 @@ class Ledger:
     async def _learn(self, raws: Mapping[Key, Raw], at: BlockRef) -> None:
         """Prove the tracks whose questions were read, and track what was not yet."""
         new: dict[CallKey, bytes] = {}
-        disputes: list[Dispute] = []
+        disputes: list[Dispute | None] = []
         for key, raw in raws.items():
             track = self.book.tracks.get(key)
             if track is not None:
-                disputes += self._compare(track, raw, at)
-            elif isinstance(raw, bytes) and isinstance(key, tuple) and key not in self.flaws:
+                disputes.append(self.belief.weigh(track, raw, at, self.blocks.get(track.verified)))
+            elif isinstance(raw, bytes) and isinstance(key, tuple) and key not in self.belief.flaws:
                 new[key] = raw
-        await self._settle(disputes, at)
+        await self._settle([one for one in disputes if one is not None], at)
         await self._find_aggregators([key for key in new if is_feed(key)], at)
         for key, raw in new.items():
             rule = rule_of(key, self.around)
             state = rule.read(raw) if rule else None
-            if rule is not None and state is not None and not (rule.may_accrue and key[0] in self.distrusted):
+            if rule is not None and state is not None and self.belief.may_fold(key, rule):
                 self.book.open(key, rule, state, at.number, at.timestamp)
-
-    def _compare(self, track: Track, raw: Raw, at: BlockRef) -> list[Dispute]:
-        """A read of a tracked question: a proof, a renewal of what a log made doubtful, or a dispute.
-
-        Where an answer was given out before, an audit has to find since when it was wrong.
-        """
-        if track.key in self.doubts:
-            return []
-        read = track.rule.read(raw) if isinstance(raw, bytes) else None
-        if read is not None and track.state == read:
-            self._prove(track, at)
-        elif read is not None and track.state is None and track.rule.way is Way.TRIGGERED:
-            track.put(at.number, read)
-        elif track.given and track.state is not None:
-            self.doubt(track, at.number)
-        elif read is None:
-            self.mark(track.key, Flaw("it no longer answers as it did", at.number))
-        elif read in track.states:
-            track.agreed = 0
-        elif track.agreed == 0:
-            self.book.open(track.key, track.rule, read, at.number, at.timestamp).agreed = ONCE_MISREAD
-        else:
-            return [Dispute(track, read, track.verified)]
-        return []
 
     async def _settle(self, disputes: Sequence[Dispute], at: BlockRef) -> None:
         """Mark what reads did not bear out: the question alone, or, where its token does it, all balances of that.
@@ -255,60 +214,18 @@ class Ledger:
         blocks = [self.blocks[number] for number in range(first, at.number + 1) if number in self.blocks]
         known = [one for one in disputes if one.track.rule.may_accrue and one.since in self.blocks]
         try:
-            reasons = await explain(self.logs, known, blocks) if known else []
+            reasons = await explain(self.logs, self.receipts, known, blocks) if known else []
         except EndpointError:
             reasons = []
         for one in disputes:
-            self.mark(one.track.key, Flaw(SILENT, at.number))
+            self.belief.mark(one.track.key, Flaw(SILENT, at.number))
         for one, reason in zip(known, reasons, strict=False):
-            self.blame(one.track, Flaw(reason, at.number))
-
-    def _prove(self, track: Track, at: BlockRef) -> None:
-        """One more read that agrees. Blocks of the same time prove nothing anew."""
-        before = self.blocks.get(track.verified)
-        track.agreed += before is None or before.timestamp < at.timestamp
-        track.verified = at.number
-        old_enough = not track.rule.may_accrue or at.timestamp - track.since_s >= self.proof_s
-        shown = track.moved or not track.rule.must_move
-        self.trust(track, track.agreed >= PROOFS and old_enough and shown)
-
-    def trust(self, track: Track, proven: bool) -> None:
-        """Give the track's answers out from now on, or read them."""
-        if track.trusted is not proven:
-            track.trusted = proven
-            track.given |= proven
-            self.book.turned.add(track.key)
+            self.belief.blame(one.track, Flaw(reason, at.number))
 
     def amounts_known(self, key: Key) -> bool:
         """Whether all that came and went in a question's answer, since it is tracked, is known to be right."""
         track = self.book.tracks.get(key)
         return track is not None and track.trusted and track.state is not None
-
-    def doubt(self, track: Track, number: int) -> None:
-        """Read this question until an audit at that block has told since when its answers were wrong, if they were."""
-        track.agreed = 0
-        self.trust(track, False)
-        self.doubts.setdefault(track.key, number)
-
-    def mark(self, key: Key, flaw: Flaw) -> None:
-        """Read this question from now on."""
-        self.book.close(key)
-        self.flaws[key] = flaw
-        if isinstance(key, tuple):
-            self.doubts.pop(key, None)
-
-    def blame(self, track: Track, flaw: Flaw) -> None:
-        """Read this question from now on, and where its token is the reason all balances of that, and its supply."""
-        self.mark(track.key, flaw)
-        token = track.key[0]
-        if not track.rule.may_accrue or flaw.reason not in OF_ITS_TOKEN:
-            return
-        self.distrusted[token] = flaw
-        for one in [t for t in self.book.tracks.values() if t.key[0] == token and t.rule.may_accrue]:
-            if one.given:
-                self.doubt(one, self.book.tip)
-            else:
-                self.mark(one.key, flaw)
 
     async def _find_aggregators(self, keys: Sequence[CallKey], at: BlockRef) -> None:
         """Whose logs tell of new rounds: the aggregator behind each feed, or the feed itself where it names none."""

@@ -4,8 +4,9 @@ A call is *folded* where its answer follows from the answer before and the logs 
 it may have changed; *timed* where it may change in silence, and has no rule. Pure: never asks, never keeps anything.
 
 Sources: https://eips.ethereum.org/EIPS/eip-20 (Transfer), the WETH9 contract at
-0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2 (Deposit, Withdrawal), UniswapV2Pair.sol (`_update` emits Sync),
-AggregatorV2V3Interface.sol and EACAggregatorProxy.sol of Chainlink (AnswerUpdated, round ids of phases).
+0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2 (Deposit, Withdrawal), UniswapV2Pair.sol and Solidly's BaseV1-core.sol
+(`_update` emits Sync, and adds up prices or reserves over time), AggregatorV2V3Interface.sol and EACAggregatorProxy.sol
+of Chainlink (AnswerUpdated, round ids of phases).
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ State: TypeAlias = tuple[int, ...] | bytes
 
 Effect: TypeAlias = Callable[[State, Log, int], State | None]
 """A state, a log, the block's timestamp -> the state after it; None where that does not follow from the log."""
+
+Skips: TypeAlias = Callable[[State, State], bool]
+"""Whether there must have been another log between two, from the states before and after the second one."""
 
 Effects: TypeAlias = Mapping[tuple[Hash | None, int], Effect]
 
@@ -64,6 +68,15 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class RunningSum:
+    """What a contract adds up, modulo 2**256, of its past states, and answers to `selector`: at each change it adds
+    `between(the state before, the state after)`. A contract may keep none, and answer 0 or not at all."""
+
+    selector: bytes
+    between: Callable[[State, State], int]
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """How one call's answer is kept up to date: what logs of its `emitters` do to it.
 
@@ -71,7 +84,9 @@ class Rule:
     none must). `read` makes a state of an answer, None where it is not of the layout that the rule knows; `write` the
     answer of a state. The first `amounts` numbers of a state are token amounts: what they gain and lose is a flow.
     `may_accrue`: of some contracts the answer also grows with time. `must_move`: some contracts change it in silence,
-    so that nothing is known before a log has once changed it. Of thousands of calls, emitters and subject alone differ.
+    so that nothing is known before a log has once changed it. Where a log says the whole state, so that the next one
+    hides one that is missing, `sums` and `skips` show what was missing. Of thousands of calls, emitters and subject
+    alone differ.
     """
 
     way: Way
@@ -81,6 +96,8 @@ class Rule:
     amounts: int = 0
     may_accrue: bool = False
     must_move: bool = False
+    sums: tuple[RunningSum, ...] = ()
+    skips: Skips | None = None
     emitters: tuple[Address, ...] = ()
     subject: Hash = ANYONE
 
@@ -177,8 +194,8 @@ def _went(state: State, log: Log, _: int) -> State | None:
     return (left,) if len(log.data) == WORD and left >= 0 else None
 
 
-def _int(state: State) -> int:
-    return state[0]
+def _int(state: State, place: int = 0) -> int:
+    return state[place]
 
 
 def _synced(_: State, log: Log, timestamp: int) -> State | None:
@@ -196,6 +213,26 @@ def _answered(state: State, log: Log, _: int) -> State | None:
     updated_at = int.from_bytes(log.data, "big")
     round_id = state[0] >> 64 << 64 | number
     return round_id, current, updated_at, updated_at, round_id
+
+
+def _skips_a_round(before: State, after: State) -> bool:
+    """An aggregator numbers its rounds one by one; another phase begins anew."""
+    first, second = _int(before), _int(after)
+    return first >> 64 == second >> 64 and second - first > 1
+
+
+def _price_over_time(before: State, after: State) -> int:
+    """Of Uniswap V2: reserve1 / reserve0 in 112 binary places, times the seconds that it lasted."""
+    return (_int(before, 1) << 112) // _int(before) * _lasted(before, after) if all(before[:2]) else 0
+
+
+def _reserve_over_time(before: State, after: State) -> int:
+    """Of Solidly: reserve0 times the seconds that it lasted."""
+    return _int(before) * _lasted(before, after) if all(before[:2]) else 0
+
+
+def _lasted(before: State, after: State) -> int:
+    return (_int(after, 2) - _int(before, 2)) % 2**32
 
 
 def _unknown(*_: object) -> State | None:
@@ -241,8 +278,12 @@ _WRAPPED: Effects = {(_DEPOSIT, 1): _came, (_WITHDRAWAL, 1): _went}
 _BALANCE = Rule(Way.FOLDED, _MOVED, _numbers(1), _words, 1, may_accrue=True)
 _WRAPPED_BALANCE = replace(_BALANCE, effects={**_MOVED, **_WRAPPED})
 _SUPPLY = replace(_BALANCE, effects={(TRANSFER, 1): _came, (TRANSFER, 2): _went})
-_RESERVES = Rule(Way.FOLDED, {(event, 0): _synced for event in _SYNCS}, _numbers(3), _words, 2)
-_FEED = Rule(Way.FOLDED, {(_ANSWER_UPDATED, 0): _answered}, _round_of, _words, must_move=True)
+_SUMS = (
+    RunningSum(function("price0CumulativeLast()").selector, _price_over_time),
+    RunningSum(function("reserve0CumulativeLast()").selector, _reserve_over_time),
+)
+_RESERVES = Rule(Way.FOLDED, {(event, 0): _synced for event in _SYNCS}, _numbers(3), _words, 2, sums=_SUMS)
+_FEED = Rule(Way.FOLDED, {(_ANSWER_UPDATED, 0): _answered}, _round_of, _words, must_move=True, skips=_skips_a_round)
 _CONSTANT = Rule(Way.TRIGGERED, {(_UPGRADED, 0): _unknown}, bytes, _as_bytes)
 _TOUCHED = replace(_CONSTANT, effects={(None, 0): _unknown})
 _FOLDS: Mapping[bytes, Callable[[Address, bytes, Surroundings], Rule | None]] = {

@@ -11,8 +11,10 @@ import orjson
 from eth_hash.auto import keccak
 
 from indexer.chain.base import Replies, Request
+from indexer.chain.block_logs import BlockLogs
+from indexer.chain.logs import LogReader
 from indexer.errors import EndpointError, Verdict
-from indexer.model import Address, BlockRef, Hash
+from indexer.model import Address, BlockRef, Hash, Log, LogQuery
 
 Json = dict[str, Any]
 
@@ -20,6 +22,12 @@ TRANSFER, SYNC, OTHER = (Hash("0x" + digit * 64) for digit in "123")
 POOLS = tuple(Address(f"0x{number:040x}") for number in range(0xE100, 0xE100 + 400))
 HOLDERS = tuple(Hash(f"0x{number:064x}") for number in range(0xA100, 0xA100 + 400))
 STRANGER = Address("0x" + "77" * 20)
+ANY_BLOCK = 2**63 - 1
+SYNCS = LogQuery(POOLS, ((SYNC,),), 0, ANY_BLOCK)
+TRANSFERS = LogQuery((), ((TRANSFER,), HOLDERS), 0, ANY_BLOCK)
+OF_ONE = LogQuery((STRANGER,), (), 0, ANY_BLOCK)
+FEW = (LogQuery(POOLS[:2], ((SYNC,),), 0, ANY_BLOCK),)
+MANY = (SYNCS, TRANSFERS)
 
 
 def block(number: int, fork: str = "") -> BlockRef:
@@ -106,6 +114,26 @@ class Nodes:
         """Of every request for logs: its filter."""
         asked = [request for batch in self.sent for request in batch if request.method == "eth_getLogs"]
         return [orjson.loads(orjson.dumps(request.params[0])) for request in asked]
+
+
+def logs_of(nodes: Nodes) -> BlockLogs:
+    return BlockLogs(nodes, LogReader(nodes))
+
+
+def amounts(logs: list[Log]) -> list[int]:
+    return [int.from_bytes(one.data, "big") for one in logs]
+
+
+def foreign(count: int) -> list[Json]:
+    """Logs of the watched events that nobody watches for."""
+    return [log(STRANGER, (TRANSFER, f"0x{number:064x}"), 99) for number in range(count)]
+
+
+async def followed(node: Node, read: BlockLogs, blocks: int, *logs: Json) -> list[Log]:
+    found: list[Log] = []
+    for _ in range(blocks):
+        found = await read(MANY, [node.mine(*logs)])
+    return found
 
 
 def refusal(text: str) -> EndpointError:

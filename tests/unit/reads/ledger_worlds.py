@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from indexer.model import Address, Hash, Log
@@ -23,6 +23,7 @@ PAIRS = tuple(Address(f"0x{0xC0 + i:040x}") for i in range(2))
 PROXY, AGGREGATOR, REGISTRY = (Address(f"0x{0xD0 + i:040x}") for i in range(3))
 WETH, NOBODY = TOKENS[0], Address("0x" + "0" * 40)
 ITEMS = function("items()(uint256)")
+SUMS = {name: function(f"{name}0CumulativeLast()(uint256)") for name in ("price", "reserve")}
 AROUND = Surroundings(WETH, {PROXY: AGGREGATOR}, {REGISTRY: (REGISTRY,)})
 PHASE = 3 << 64
 
@@ -49,12 +50,26 @@ def padded(value: int | str) -> Hash:
     return Hash("0x" + word(value).hex())
 
 
+SUMMED: Mapping[str, Callable[[int, int], int]] = {
+    "price": lambda reserve0, reserve1: (reserve1 << 112) // reserve0,
+    "reserve": lambda reserve0, _: reserve0,
+    "nothing": lambda *_: 0,
+    "something else": lambda reserve0, reserve1: reserve1 * 10**18 // reserve0,
+}
+"""What pairs add up with every second, by the name of what they keep."""
+
+
 @dataclass
 class World:
-    """The contracts' storage, changed by random deeds; `answers` is what a node would answer now."""
+    """The contracts' storage, changed by random deeds; `answers` is what a node would answer now.
+
+    Its pairs add up what `keeps` says.
+    """
 
     seed: int
+    keeps: str = "price"
     number: int = 0
+    sums: dict[Address, int] = field(default_factory=lambda: defaultdict(int))
     balances: dict[tuple[Address, Address], int] = field(default_factory=lambda: defaultdict(int))
     supplies: dict[Address, int] = field(default_factory=lambda: defaultdict(int))
     reserves: dict[Address, tuple[int, int, int]] = field(default_factory=lambda: defaultdict(lambda: (0, 0, 0)))
@@ -105,6 +120,9 @@ class World:
 
     def sync(self, dice: random.Random) -> None:
         pair, new = dice.choice(PAIRS), (dice.randrange(2**112), dice.randrange(2**112))
+        reserve0, reserve1, since = self.reserves[pair]
+        if reserve0 and reserve1:
+            self.sums[pair] += SUMMED[self.keeps](reserve0, reserve1) * ((self.timestamp - since) % 2**32)
         self.reserves[pair] = (*new, self.timestamp % 2**32)
         self.emit(pair, (SYNC,), word(new[0]) + word(new[1]))
 
@@ -133,4 +151,8 @@ class World:
         said = [word(self.balances[token, holder]) for token in TOKENS for holder in HOLDERS]
         said += [word(self.supplies[token]) for token in TOKENS[1:]]
         said += [b"".join(map(word, self.reserves[pair])) for pair in PAIRS]
-        return dict(zip(KEYS, [*said, b"".join(map(word, feed)), word(self.items)], strict=True))
+        return dict(zip(KEYS, [*said, b"".join(map(word, feed)), word(self.items)], strict=True)) | self._summed()
+
+    def _summed(self) -> dict[Key, bytes]:
+        getter = SUMS["reserve" if self.keeps == "reserve" else "price"]
+        return {key_of(getter, pair): word(self.sums[pair]) for pair in PAIRS}

@@ -8,7 +8,7 @@ import pytest
 
 from indexer.model import BlockRef, Hash, LogQuery
 from indexer.reads.ledger.audit import audit, changed, rotation, settle
-from indexer.reads.ledger.ledger import Flaw
+from indexer.reads.ledger.belief import Flaw
 from indexer.reads.ledger.rules import Way
 from indexer.reads.plan import Failed
 from tests.unit.reads.ledger_nodes import (
@@ -91,7 +91,7 @@ async def test_interest_that_accrues_without_logs_is_never_given_out_from_logs()
         node.world.supplies[TOKENS[1]] += 3
         await follow(node, ledger, 1, SUPPLY, play=False)
     assert ledger.way(SUPPLY) is Way.TIMED
-    assert "without a log" in ledger.flaws[SUPPLY].reason
+    assert "without a log" in ledger.belief.flaws[SUPPLY].reason
 
 
 async def test_a_feed_that_never_logged_an_answer_is_read() -> None:
@@ -118,7 +118,7 @@ async def test_a_fee_on_transfer_shows_at_the_first_transfer() -> None:
     (found,) = await settle(ledger, at.number)
     assert (found.key, found.first, found.exact) == (BALANCE, at.number, True)
     assert "a fee on transfer" in found.reason
-    assert BALANCE in ledger.flaws
+    assert BALANCE in ledger.belief.flaws
 
 
 async def test_a_question_that_fails_is_asked_each_time() -> None:
@@ -236,7 +236,7 @@ async def test_a_rebase_is_told_from_a_change_of_one_holder() -> None:
     first, second = await audit(ledger, [BALANCE, OTHER], at)
     assert "rebases" in first.reason
     assert second.first == at.number
-    assert ledger.flaws.keys() >= {BALANCE, OTHER}
+    assert ledger.belief.flaws.keys() >= {BALANCE, OTHER}
 
 
 async def test_a_silent_mint_is_told_with_its_block() -> None:
@@ -262,7 +262,7 @@ async def test_a_feed_with_a_new_aggregator_is_followed_there() -> None:
     await ledger.follow([at])
     (found,) = await audit(ledger, [ROUND], at)
     assert found.key == ROUND
-    assert ROUND not in ledger.flaws
+    assert ROUND not in ledger.belief.flaws
     await follow(node, ledger, 40, ROUND)
     assert ledger.around.aggregators[PROXY] == AGGREGATOR
     assert ledger.way(ROUND) is Way.FOLDED
@@ -296,5 +296,5 @@ async def test_a_question_that_is_read_again_is_not_said_to_be_unchanged() -> No
     node = Node()
     ledger = await proven(node, BALANCE)
     at = node.block(node.world.number)
-    ledger.mark(BALANCE, Flaw("it changes without a log that says so", at.number))
+    ledger.belief.mark(BALANCE, Flaw("it changes without a log that says so", at.number))
     assert not ledger.unchanged([BALANCE], at, at)

@@ -50,7 +50,7 @@ async def test_a_silent_change_that_shows_at_the_next_log_is_dated_where_it_bega
     at = minted(node, HOLDERS[0], 100)
     await ledger.follow([at])
     await agree(node, ledger, at, BALANCE)
-    assert BALANCE in ledger.doubts
+    assert BALANCE in ledger.belief.doubts
     (found,) = await settle(ledger, at.number)
     assert (found.key, found.first, found.exact) == (BALANCE, guilty.number, True)
     for number in range(guilty.number, at.number + 1):
@@ -69,7 +69,7 @@ async def test_when_one_balance_changes_in_silence_no_other_of_its_token_is_beli
     await agree(node, ledger, at, BALANCE, OTHER, SUPPLY, third)
     assert {key for _, key in node.asked} == {BALANCE, OTHER, SUPPLY, third}
     assert await settle(ledger, at.number) == []
-    assert ledger.flaws.keys() == {BALANCE, OTHER, SUPPLY}
+    assert ledger.belief.flaws.keys() == {BALANCE, OTHER, SUPPLY}
     await follow(node, ledger, 5, BALANCE, OTHER, SUPPLY, third)
     assert {ledger.way(key) for key in (BALANCE, OTHER, SUPPLY, third)} == {Way.TIMED}
 
@@ -93,8 +93,8 @@ async def test_interest_of_one_holder_that_shows_makes_the_small_balance_beside_
     for _ in range(2):
         await ledger.follow([at := silently(node, 7)])
         await agree(node, ledger, at, BALANCE, OTHER)
-    assert ledger.flaws.keys() == {BALANCE, OTHER}
-    assert "without a log" in ledger.flaws[OTHER].reason
+    assert ledger.belief.flaws.keys() == {BALANCE, OTHER}
+    assert "without a log" in ledger.belief.flaws[OTHER].reason
 
 
 async def test_an_answer_from_an_older_state_accuses_nobody() -> None:
@@ -106,7 +106,7 @@ async def test_an_answer_from_an_older_state_accuses_nobody() -> None:
     right, node.worlds[at.number] = node.worlds[at.number], node.worlds[0]
     await agree(node, ledger, at, BALANCE)
     node.worlds[at.number] = right
-    assert (ledger.flaws, ledger.distrusted) == ({}, {})
+    assert (ledger.belief.flaws, ledger.belief.distrusted) == ({}, {})
     await follow(node, ledger, 4, BALANCE, OTHER, play=False)
     assert ledger.way(BALANCE) is Way.FOLDED
 
@@ -120,7 +120,7 @@ async def test_a_first_answer_from_an_older_state_accuses_nobody() -> None:
     await agree(node, ledger, first, BALANCE, OTHER)
     node.worlds[first.number] = right
     await follow(node, ledger, 4, BALANCE, OTHER, play=False)
-    assert (ledger.flaws, ledger.distrusted) == ({}, {})
+    assert (ledger.belief.flaws, ledger.belief.distrusted) == ({}, {})
     assert {ledger.way(BALANCE), ledger.way(OTHER)} == {Way.FOLDED}
 
 
@@ -135,7 +135,7 @@ async def test_given_answers_that_an_older_state_contradicts_are_believed_again_
     await agree(node, ledger, at, BALANCE)
     node.worlds[at.number] = right
     assert await settle(ledger, at.number) == []
-    assert (ledger.flaws, ledger.doubts) == ({}, {})
+    assert (ledger.belief.flaws, ledger.belief.doubts) == ({}, {})
     await follow(node, ledger, 4, BALANCE, play=False)
     assert ledger.way(BALANCE) is Way.FOLDED
 
@@ -150,8 +150,8 @@ async def test_a_log_left_out_while_a_balance_is_proven_accuses_that_balance_and
     await ledger.follow([at])
     node.hidden.clear()
     await agree(node, ledger, at, BALANCE, OTHER)
-    assert ledger.flaws.keys() == {BALANCE}
-    assert "left out" in ledger.flaws[BALANCE].reason
+    assert ledger.belief.flaws.keys() == {BALANCE}
+    assert "left out" in ledger.belief.flaws[BALANCE].reason
     await follow(node, ledger, 4, OTHER, play=False)
     assert ledger.way(OTHER) is Way.FOLDED
 
@@ -167,7 +167,7 @@ async def test_where_no_reason_can_be_had_only_the_question_that_differs_is_read
     await ledger.follow([at := silently(node, 5)])
     ledger.logs = pruned
     await agree(node, ledger, at, BALANCE, OTHER)
-    assert (ledger.flaws.keys(), ledger.distrusted) == ({BALANCE}, {})
+    assert (ledger.belief.flaws.keys(), ledger.belief.distrusted) == ({BALANCE}, {})
 
 
 async def test_an_error_that_cancels_out_and_comes_back_is_dated_at_its_first_block() -> None:
@@ -186,9 +186,9 @@ async def test_a_reorg_takes_a_doubt_back_with_the_block_that_raised_it() -> Non
     before, ancestor = deepcopy(node.world), node.block(node.world.number)
     await ledger.follow([silently(node, 5)])
     await ledger.follow([at := minted(node, HOLDERS[0], 1)])
-    ledger.doubt(ledger.book.tracks[BALANCE], at.number)
+    ledger.belief.doubt(ledger.book.tracks[BALANCE], at.number)
     ledger.rewind(ancestor)
     node.world = before
-    assert ledger.doubts == {}
+    assert ledger.belief.doubts == {}
     await follow(node, ledger, 4, BALANCE, play=False)
     assert ledger.way(BALANCE) is Way.FOLDED
