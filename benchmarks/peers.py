@@ -22,7 +22,8 @@ from benchmarks.figures import Figure, Sample, median, print_figures, quiet, tim
 from benchmarks.load import LARGE, Load
 from benchmarks.replay import Round, replaying_server
 from benchmarks.replay_server import block
-from benchmarks.snapshot import World, answers, committed, world
+from benchmarks.snapshot import World, answers, committed, seen, world
+from indexer.model import BlockRef
 from indexer.reads.plan import Ask, Call
 from indexer.run.known import Known
 
@@ -75,9 +76,11 @@ async def compare(load: Load, repeat: int, command: Sequence[str], *, warm_up: i
         async with replaying_server() as url, world(load, url, Path(folder)) as of:
             known = Known()
             for number in range(FIRST_BLOCK - warm_up, FIRST_BLOCK):
+                of.reader.taken()
                 await committed(of, block(number), known)
-            of.reader.taken()
-            samples = [await _one_block(of, FIRST_BLOCK + i, known) for i in range(repeat)]
+            rounds = of.reader.taken()
+            await of.floor.learn(rounds)
+            samples = [await _one_block(of, block(FIRST_BLOCK + i), known, rounds) for i in range(repeat)]
             last = FIRST_BLOCK + repeat
             await committed(of, block(last), known)
             asks = _asks(of.reader.taken())
@@ -89,12 +92,10 @@ async def compare(load: Load, repeat: int, command: Sequence[str], *, warm_up: i
             return Compared(floors, bare, whole, peer, len(asks))
 
 
-async def _one_block(of: World, number: int, known: Known) -> tuple[Sample, Sample, Sample]:
-    at = block(number)
+async def _one_block(of: World, at: BlockRef, known: Known, before: Sequence[Round]) -> tuple[Sample, Sample, Sample]:
+    """All at one block of which the server has seen the questions, the whole first: its news are news to it."""
+    rounds = await seen(of, at, before)
     whole = await timed(committed(of, at, known))
-    rounds = of.reader.taken()
-    await of.floor.learn(rounds)
-    await of.floor.read(rounds)
     samples = await timed(of.floor.read(rounds)), await timed(answers(of, at, rounds)), whole
     of.reader.taken()
     return samples

@@ -53,6 +53,12 @@ class Round:
     asks: tuple[Ask, ...]
     requests: tuple[Request, ...]
 
+    def at(self, block: BlockRef) -> Round:
+        """The same questions at another block: only the pin names it."""
+        pin = {"blockHash": block.hash}
+        pinned = [Request(one.method, (one.params[0], pin, *one.params[2:])) for one in self.requests]
+        return Round(self.asks, tuple(pinned))
+
 
 class RecordingReader(Reader):
     """A reader that keeps its rounds. Calldata that recurs is kept once. Logs are read by `like`, and not kept."""

@@ -165,9 +165,11 @@ async def steady(load: Load, repeat: int, *, latency_ms: float = 0.0, warm_up: i
         async with replaying_server(latency_ms) as url, world(load, url, Path(folder)) as of:
             known = Known()
             for number in range(warm_up):
+                of.reader.taken()
                 await committed(of, block(FIRST_BLOCK - warm_up + number), known)
-            of.reader.taken()
-            samples = [await _one_block(of, block(FIRST_BLOCK + i), known) for i in range(repeat)]
+            rounds = of.reader.taken()
+            await of.floor.learn(rounds)
+            samples = [await _one_block(of, block(FIRST_BLOCK + i), known, rounds) for i in range(repeat)]
             http, at = of.pool.stats.http, block(FIRST_BLOCK + repeat)
             taken = await snapshot(of, at, known)
             requests = of.pool.stats.http - http
@@ -175,27 +177,31 @@ async def steady(load: Load, repeat: int, *, latency_ms: float = 0.0, warm_up: i
             return Measured(medians, taken.calls, of.reader.taken(), requests)
 
 
-async def _one_block(of: World, at: BlockRef, known: Known) -> dict[str, Sample]:
-    """Every stage once at one block, each with the lines of the block before; the server has seen its questions."""
-    before = dict(known.valued)
-    await snapshot(of, at, known)
-    rounds = of.reader.taken()
-    await of.floor.learn(rounds)
-    await of.floor.read(rounds)
+async def _one_block(of: World, at: BlockRef, known: Known, before: Sequence[Round]) -> dict[str, Sample]:
+    """Every stage once at one block of which the server has seen the questions. The whole comes first: what is new in
+    the block is new to it. The stages after it begin with the lines of the block before, too."""
+    rounds = await seen(of, at, before)
+    valued, summed = dict(known.valued), dict(known.summed)
+    samples = {"committed": await timed(committed(of, at, known))}
     works = {
         "floor": of.floor.read(rounds),
         "answers": answers(of, at, rounds),
         "holdings": holdings(of, at, known),
         "quotes": quotes(of, at, known),
         "snapshot": snapshot(of, at, known),
-        "committed": committed(of, at, known),
     }
-    samples = {}
     for stage, work in works.items():
-        known.valued = dict(before)
+        known.valued, known.summed = dict(valued), dict(summed)
         samples[stage] = await timed(work)
     of.reader.taken()
     return samples
+
+
+async def seen(of: World, at: BlockRef, before: Sequence[Round]) -> list[Round]:
+    """The questions of another block's rounds at a block, after the server has answered them once."""
+    rounds = [one.at(at) for one in before]
+    await of.floor.read(rounds)
+    return rounds
 
 
 async def first(load: Load, repeat: int, *, latency_ms: float = 0.0) -> Measured:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, compress, repeat
 from typing import TypeVar
 
 from indexer.adapters.base import PART
 from indexer.adapters.floor import FactoryParams, FloorAdapter
-from indexer.adapters.parts import ask_groups
+from indexer.adapters.layout import held_by, laid_out
 from indexer.adapters.pools import Pool, TokensOf, find_listed, pool_data, pool_holdings, pools_of, spread
 from indexer.errors import CallFailed
 from indexer.model import Address, BlockRef, Found, Holding
@@ -119,10 +120,11 @@ class NumberedPools(FloorAdapter[P]):
         chosen = (yield from self.above_floor(params, found, at)) if params.floor_usd else found
         pools = yield from pools_of(chosen, params.pools_listed, factory.tokens_of)
         length = [factory.length()] if params.factory and not params.floor_usd else []
-        counted, *answers = yield from ask_groups([length, *(self.asks(pool, params) for pool in pools)])
+        counted, groups = yield from laid_out(self.asks, params, pools).asked(length)
         count = stood(counted[0], found) if counted else POOLS_LIMIT
-        standing = [(pool, answer) for pool, answer in zip(pools, answers, strict=True) if pool.index < count]
-        return params.counted(held for pool, answer in standing for held in self._holdings(pool, answer))
+        held = map(held_by, repeat(self._holdings), pools, groups)
+        standing = compress(held, [pool.index < count for pool in pools])
+        return params.counted(chain.from_iterable(standing))
 
     def _holdings(self, pool: Pool, answers: Sequence[Answer]) -> list[Holding]:
         return pool_holdings(pool, self.amounts(pool, answers), self.receipt(pool))

@@ -6,10 +6,10 @@ A failed answer becomes a holding without an amount, with its status and reason:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, wraps
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator
 
@@ -23,6 +23,25 @@ ABSURD = 1 << 255
 
 KEPT_HOLDINGS = 32_768
 """Holdings that are kept, because few of them change from one block to the next."""
+
+SMALL_SET, LARGE_SET = 256, 20_000
+"""Members of a set of pools of which many, and few, are kept as long as they are in use; of a larger one nothing is."""
+
+KEPT_SMALL_SETS, KEPT_LARGE_SETS = 1_024, 32
+
+T = TypeVar("T")
+
+
+def kept_by_set(make: Callable[..., T]) -> Callable[..., T]:
+    """A function of a set, its last argument, that is not worked out again for a set in use. For pure functions."""
+    of_small, of_large = lru_cache(KEPT_SMALL_SETS)(make), lru_cache(KEPT_LARGE_SETS)(make)
+
+    @wraps(make)
+    def kept(*given: Any) -> T:
+        size = len(given[-1])
+        return (of_small if size <= SMALL_SET else of_large if size <= LARGE_SET else make)(*given)
+
+    return kept
 
 
 def _each_once(addresses: tuple[Address, ...]) -> tuple[Address, ...]:

@@ -11,7 +11,16 @@ from functools import lru_cache
 from sys import intern
 
 from indexer.adapters.base import Params
-from indexer.adapters.parts import KEPT_HOLDINGS, Addresses, ask_groups, balance_of, holding, token_in, unidentified
+from indexer.adapters.parts import (
+    KEPT_HOLDINGS,
+    Addresses,
+    ask_groups,
+    balance_of,
+    holding,
+    kept_by_set,
+    token_in,
+    unidentified,
+)
 from indexer.model import Address, Found, Holding, Status
 from indexer.reads.abi import Function, interface
 from indexer.reads.plan import Answer, Ask, Failed, Plan
@@ -38,11 +47,12 @@ class PoolParams(Params):
         return [h for h in holdings if h.token not in left_out and h.owner not in left_out]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pool:
     """A pool and its tokens, or why they cannot be had. `index` is its place in a factory.
 
-    `receipt` is the token of claims on it, where that is known and not the pool itself.
+    `receipt` is the token of claims on it, where that is known and not the pool itself. The same discovery is the same
+    object, and another object is another pool: so sets of them are told apart at once.
     """
 
     address: Address
@@ -53,21 +63,32 @@ class Pool:
 
 def pools_of(
     found: Iterable[Found], listed: Sequence[Address] = (), tokens_of: TokensOf | None = None
-) -> Plan[list[Pool]]:
+) -> Plan[tuple[Pool, ...]]:
     """The pools found so far, each address once. If any are `listed`: exactly these, found or not.
 
     A round is asked only if there are pools whose tokens were not had before.
     """
+    pools, unknown = _pools(tuple(listed), tuple(found))
+    if not unknown:
+        return pools
+    tokens = yield from (tokens_of or token_pairs)(unknown)
+    return tuple([_named(pool, tokens[pool.address]) if pool.address in tokens else pool for pool in pools])
+
+
+@kept_by_set
+def _pools(listed: tuple[Address, ...], found: tuple[Found, ...]) -> tuple[tuple[Pool, ...], Sequence[Address]]:
+    """The pools, and which of them have not named their tokens."""
     pools: dict[Address, Pool] = {}
     for pool in map(pool_of, found):
         pools.setdefault(pool.address, pool)
     if listed:
         pools = {address: pools[address] if address in pools else Pool(address) for address in listed}
-    unknown = [pool.address for pool in pools.values() if isinstance(pool.tokens, Failed)]
-    if unknown:
-        for address, tokens in (yield from (tokens_of or token_pairs)(unknown)).items():
-            pools[address] = replace(pools[address], tokens=tokens)
-    return list(pools.values())
+    return tuple(pools.values()), [pool.address for pool in pools.values() if isinstance(pool.tokens, Failed)]
+
+
+@lru_cache(KEPT_HOLDINGS)
+def _named(pool: Pool, tokens: Tokens | Failed) -> Pool:
+    return replace(pool, tokens=tokens)
 
 
 @lru_cache(KEPT_HOLDINGS)

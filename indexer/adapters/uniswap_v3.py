@@ -7,12 +7,15 @@ their balances. https://docs.uniswap.org/contracts/v3/reference/core/UniswapV3Fa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any, Literal
 
 from indexer.adapters.floor import FactoryParams, FloorAdapter
+from indexer.adapters.layout import held_by, laid_out
 from indexer.adapters.logged import Event, Logged, since
-from indexer.adapters.parts import Addresses, ask_groups
+from indexer.adapters.parts import Addresses
 from indexer.adapters.pools import (
+    Pool,
     balances_of,
     different_tokens,
     find_listed,
@@ -22,7 +25,7 @@ from indexer.adapters.pools import (
 )
 from indexer.model import Address, BlockRef, Found, Holding
 from indexer.reads.abi import interface
-from indexer.reads.plan import Plan
+from indexer.reads.plan import Ask, Plan
 
 FEE_OF_EVERY_FACTORY = 3_000
 
@@ -66,11 +69,15 @@ class UniswapV3(FloorAdapter[UniswapV3Params]):
         choose = self.above_floor if params.floor_usd else self.standing
         chosen = found if params.pools else (yield from choose(params, found, at))
         pools = yield from pools_of(chosen, params.pools)
-        probe, *answers = yield from ask_groups([[factory.probe] if factory else [], *map(balances_of, pools)])
+        probe = [factory.probe] if factory else []
+        probed, groups = yield from laid_out(self.asks, params, pools).asked(probe)
         if factory:
-            factory.check(probe[0], pools)
-        pairs = zip(pools, answers, strict=True)
-        return params.counted(h for pool, answer in pairs for h in pool_holdings(pool, answer))
+            factory.check(probed[0], pools)
+        return params.counted(chain.from_iterable(map(held_by, repeat(pool_holdings), pools, groups)))
+
+    def asks(self, pool: Pool, params: UniswapV3Params) -> Sequence[Ask]:
+        """What asks for a pool's amounts: of each token its balance."""
+        return balances_of(pool)
 
 
 def _factory(params: UniswapV3Params) -> Logged | None:

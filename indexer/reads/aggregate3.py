@@ -32,15 +32,19 @@ WITNESSES = 4
 
 @dataclass(slots=True)
 class Payload:
-    """The calldata of one batch, but for the witness between `head` and `tail` (all in hex)."""
+    """The calldata of one batch in hex, with a witness from `witness_at` on."""
 
-    head: str
-    tail: str
+    data: str
+    witness_at: int
     count: int
     cut: Cut | None = field(default=None, compare=False)
 
     def calldata(self, witness: Sequence[str]) -> str:
-        return "".join((self.head, *witness, self.tail))
+        """The calldata with this witness: most chains' is the same at every block."""
+        items, at = "".join(witness), self.witness_at
+        if self.data.startswith(items, at):
+            return self.data
+        return "".join((self.data[:at], items, self.data[at + len(items) :]))
 
     def answers(self, result: bytes) -> list[bytes | None]:
         """Each call's answer, witnesses first; None where it failed. Raises ValueError for bytes that are no answer."""
@@ -63,7 +67,7 @@ def encode_calls(calls: Sequence[Question], witness: Sequence[str]) -> Payload:
         offsets.append(f"{at:064x}")
         at += len(item) // 2
     head = f"0x{_SELECTOR}{WORD:064x}{count:064x}{''.join(offsets)}"
-    return Payload(head, "".join(items), count)
+    return Payload("".join((head, *witness, *items)), len(head), count)
 
 
 def encode_item(target: Address, data: bytes) -> str:

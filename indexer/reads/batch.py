@@ -207,9 +207,10 @@ class Reader:
         raws: list[Raw] = [answer for answer in answers if answer is not None]
         if NativeBalance in set(map(type, questions)):
             raws = [_as_balance(question, raw) for question, raw in zip(questions, raws, strict=True)]
-        if max(map(len, [raw for raw in raws if type(raw) is bytes]), default=0) > ANSWER_BYTES:
+        lengths = {len(raw) for raw in raws if type(raw) is bytes}
+        if max(lengths, default=0) > ANSWER_BYTES:
             raws = [bounded(raw) if isinstance(raw, bytes) else raw for raw in raws]
-        return await self._solo.without_empty(questions, raws, at) if b"" in raws else raws
+        return await self._solo.without_empty(questions, raws, at) if 0 in lengths else raws
 
 
 def _is_burner(reply: object) -> bool:

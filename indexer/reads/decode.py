@@ -8,6 +8,7 @@ anything is allocated. Never raises more than ValueError; a function's decoder n
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from indexer.errors import clean
@@ -20,6 +21,9 @@ Decode = Callable[[bytes], Answer]
 """A decoder of one function's answers: it gives a value or Failed, and never raises."""
 
 BUDGET_FACTOR = 2
+
+KEPT_ANSWERS = 16_384
+"""Answers of a few numbers that a function keeps decoded, because most are the same at many blocks in a row."""
 
 
 def decoder(name: str, outputs: tuple[str, ...] | None) -> Decode:
@@ -81,7 +85,8 @@ def _words(name: str, outputs: tuple[str, ...]) -> Decode:
 
 
 def _uints(name: str, outputs: tuple[str, ...]) -> Decode:
-    """Several unsigned integers: all their unused bits are checked at once, as one number."""
+    """Several unsigned integers: all their unused bits are checked at once, as one number. The same bytes give the same
+    object."""
     from_bytes = int.from_bytes
     size = WORD * len(outputs)
     spans = [(start, start + WORD) for start in range(0, size, WORD)]
@@ -89,10 +94,14 @@ def _uints(name: str, outputs: tuple[str, ...]) -> Decode:
     unused = from_bytes(b"".join(mask.to_bytes(WORD, "big") for mask in masks), "big")
     with_reason = _words(name, outputs)
 
-    def decode(data: bytes) -> Answer:
-        if len(data) < size or from_bytes(data[:size], "big") & unused:
+    @lru_cache(KEPT_ANSWERS)
+    def kept(data: bytes) -> Answer:
+        if from_bytes(data, "big") & unused:
             return with_reason(data)
         return tuple([from_bytes(data[start:end], "big") for start, end in spans])
+
+    def decode(data: bytes) -> Answer:
+        return kept(data[:size]) if len(data) >= size else with_reason(data)
 
     return decode
 

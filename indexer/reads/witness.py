@@ -73,7 +73,7 @@ class Witness:
         """Raises Unproven unless the reply to `request` is that of `at`."""
         data = answer_bytes(reply)
         if self._by_multicall(at):
-            self.check_items(batch_answers(Payload("", "", WITNESSES), data), at)
+            self.check_items(batch_answers(Payload("", 0, WITNESSES), data), at)
         elif data != self._bare(at):
             raise Unproven(f"executed in block {int.from_bytes(data[:WORD], 'big')} instead of block {at}")
 

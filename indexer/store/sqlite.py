@@ -26,7 +26,7 @@ import structlog
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy import Engine as Database
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool
 
 from indexer.errors import IndexerError, StoreBusy, StoreUnusable, clean
 from indexer.store.engine import Engine
@@ -182,12 +182,11 @@ class _Threads:
 
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown)
-        await asyncio.to_thread(self._dispose)
+        await asyncio.to_thread(self._close)
 
-    def _dispose(self) -> None:
+    def _close(self) -> None:
         for connection in self._opened:
             connection.close()
-        self._database.dispose()
 
     def _connection(self) -> Connection:
         """This thread's."""
@@ -223,7 +222,7 @@ def _database(path: Path, mode: str, begin: str, pragmas: tuple[str, ...]) -> Da
         place = f"file:{quote(str(path))}?mode={mode}"
         return sqlite3.connect(place, uri=True, isolation_level=None, check_same_thread=False)
 
-    database = create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=_READERS, max_overflow=0)
+    database = create_engine("sqlite://", creator=connect, poolclass=NullPool)
 
     def prepare(connection: Any, _record: object) -> None:
         for pragma in pragmas:

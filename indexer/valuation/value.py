@@ -18,6 +18,8 @@ from indexer.units import usd_scale
 METHODOLOGY = "1"
 """Version of the rules in docs/reference/methodology.md. It is part of every snapshot."""
 
+_HOLDING = attrgetter("holding")
+
 Worth = tuple[int | None, int | None, int | None, Status, str]
 """What a line says beyond its holding: USD, low, high, status, reason."""
 
@@ -57,7 +59,7 @@ def value_again(
 ) -> Valued:
     """As `value`: a line that was made `before`, of the same holding at the same rate, is taken as it is."""
     lines = list(before.lines)
-    anew = other_places([line.holding for line in lines], holdings) if len(lines) == len(holdings) else None
+    anew = other_places(map(_HOLDING, lines), holdings) if len(lines) == len(holdings) else None
     if anew is None or any(lines[i].holding.token != holdings[i].token for i in anew):
         return _valued(holdings, quotes, tokens)
     rates = {token: rate(quotes.get(token), tokens.get(token)) for token in before.rates}

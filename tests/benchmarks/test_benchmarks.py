@@ -210,6 +210,13 @@ def total_of(call: Call, number: int) -> int:
     return sum(int.from_bytes(said[i : i + 32], "big") for i in range(0, len(said), 32))
 
 
+def test_following_is_judged_at_the_load_alone_and_told_beside_the_logs_of_others() -> None:
+    alone, beside = Figure("alone", "ms CPU", 1.9, 0.7), Figure("beside others", "ms CPU", 3.0, 1.3)
+    goal = goals.of_following(alone, beside)
+    assert goal.reached
+    assert "3.0 ms, 2.3x its floor" in goal.line()
+
+
 def test_a_goal_says_whether_it_is_reached() -> None:
     assert Goal("at most", 2, 2.0, "x").reached
     assert not Goal("at most", 2, 2.1, "x").reached

@@ -35,19 +35,30 @@ def test_calldata_is_aggregate3s_with_the_witness_in_front(
     assert data[4:] == encode(["(address,bool,bytes)[]"], [list(expected_calls)])
 
 
+@given(CALLS, CALLS, st.integers(0, 255))
+def test_calldata_made_for_one_witness_goes_with_any_other_of_its_lengths(
+    witness: list[tuple[Address, bytes]], calls: list[tuple[Address, bytes]], flip: int
+) -> None:
+    items = [encode_item(target, data) for target, data in witness]
+    others = [encode_item(target, bytes(byte ^ flip for byte in data)) for target, data in witness]
+    payload = encode_calls(calls, items)
+    assert payload.calldata(others) == encode_calls(calls, others).calldata(others)
+    assert payload.calldata(items) == encode_calls(calls, items).calldata(items)
+
+
 @given(RESULTS, RESULTS)
 def test_answers_are_the_same_with_the_last_cut_as_without(
     first: list[tuple[bool, bytes]], second: list[tuple[bool, bytes]]
 ) -> None:
     second = (second * len(first))[: len(first)]
-    payload = Payload("", "", len(first))
+    payload = Payload("", 0, len(first))
     assert payload.answers(encoded(first)) == expected(first)
     assert payload.answers(encoded(second)) == expected(second)
     assert payload.answers(encoded(first)) == expected(first)
 
 
 def test_a_call_that_fails_with_as_many_bytes_as_it_answered_is_seen_as_failed() -> None:
-    payload = Payload("", "", 2)
+    payload = Payload("", 0, 2)
     assert payload.answers(encoded([(True, bytes(32)), (True, bytes(32))])) == [bytes(32), bytes(32)]
     assert payload.answers(encoded([(True, bytes(32)), (False, bytes(32))])) == [bytes(32), None]
 
@@ -60,20 +71,20 @@ def test_a_result_with_one_word_replaced_is_refused_or_cut_within_its_bytes(
     at = 32 * data.draw(st.integers(0, len(honest) // 32 - 1))
     value = data.draw(st.sampled_from([2**256 - 1, 2**64, 0, 1, 2, at]))
     changed = honest[:at] + value.to_bytes(32, "big") + honest[at + 32 :]
-    payload = Payload("", "", len(results))
+    payload = Payload("", 0, len(results))
     payload.answers(honest)
     try:
         answers = payload.answers(changed)
     except ValueError:
         return
     assert sum(len(answer or b"") for answer in answers) <= len(changed)
-    assert answers == Payload("", "", len(results)).answers(changed), "one who never saw the honest one cuts it alike"
+    assert answers == Payload("", 0, len(results)).answers(changed), "one who never saw the honest one cuts it alike"
 
 
 @pytest.mark.parametrize("result", [b"", bytes(64), bytes(31), encoded([(True, b"")] * 3)])
 def test_what_is_not_the_answer_of_so_many_calls_is_refused(result: bytes) -> None:
     with pytest.raises(ValueError, match="multicall"):
-        Payload("", "", 2).answers(result)
+        Payload("", 0, 2).answers(result)
 
 
 def test_results_that_all_refer_to_the_same_long_answer_are_refused() -> None:
