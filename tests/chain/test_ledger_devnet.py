@@ -1,11 +1,13 @@
 """On real contracts: what logs say of every call, at every block, against the node's own answer to that call there.
 
 A hundred blocks of the scenario and of seeded trade, and a random life with reorgs and with tokens that misbehave:
-some hundred blocks of it, thousands with `--ledger-blocks 3000`, another one with `--ledger-seed 2`.
+some hundred blocks of it, thousands with `--ledger-blocks 3000`, another one with `--ledger-seed 2`, from a node that
+leaves out one log in a thousand with `--ledger-lacks 1000`.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +15,8 @@ import pytest
 
 from devnet import Addresses, Devnet, deploy_protocols
 from devnet.desk import Desk
+from devnet.faults import Lacking
+from devnet.proxy import FaultProxy
 from devnet.scenario import scenario
 from devnet.traders import Traders
 from indexer.chain.blocks import headers
@@ -106,18 +110,23 @@ async def test_in_a_random_life_every_answer_that_is_left_standing_is_the_nodes_
 ) -> None:
     """With reorgs, and tokens that mint, rebase and take fees in silence: each answer at each block, once every part of
     them has been audited. In a short life audits come more often, so that it is not all waiting for them."""
-    blocks, seed = request.config.getoption("--ledger-blocks"), request.config.getoption("--ledger-seed")
-    print(f"--ledger-blocks {blocks} --ledger-seed {seed}")
+    blocks, seed, lacks = [request.config.getoption(f"--ledger-{name}") for name in ("blocks", "seed", "lacks")]
+    print(f"--ledger-blocks {blocks} --ledger-seed {seed} --ledger-lacks {lacks}")
     monkeypatch.setattr(bookkeeping, "AUDIT_EVERY", min(bookkeeping.AUDIT_EVERY, max(blocks // 50, 2)))
+    lacking = Lacking(lacks or sys.maxsize, seed)
     with Devnet.start() as net:
         addresses = deploy_protocols(net)
-        config = Setting(net, addresses, tmp_path, "").configure()
-        async with open_chain(load_program(config).chains["devnet"], QUIET) as live:
-            ledger = live.ledger()
-            assert ledger is not None
-            life = Life(net, addresses, live, ledger, seed)
-            await life.begin()
-            await life.live_on(blocks)
+        async with FaultProxy(net.url) as proxy:
+            proxy.fault(lacking)
+            setting = Setting(net, addresses, tmp_path, "")
+            chain = load_program(setting.configure(url=proxy.url if lacks else net.url)).chains["devnet"]
+            async with open_chain(chain, QUIET) as live:
+                ledger = live.ledger()
+                assert ledger is not None
+                life = Life(net, addresses, live, ledger, seed)
+                await life.begin()
+                await life.live_on(blocks)
+    print(len(lacking.logs), "logs were left out")
     print(life.seen, life.restless.done)
     assert life.wrong == {}
     assert life.seen.folded > life.seen.given // 3, "what is only read proves nothing"
