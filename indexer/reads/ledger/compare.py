@@ -22,6 +22,9 @@ from indexer.reads.source import CallKey, Key, Raw
 MOST_SKIPS = 4
 """Who skips more rounds than that does not number them one by one."""
 
+TOGETHER = 32
+"""Sums that begin within so many blocks are read at the first of them."""
+
 _ANY = function("any()")
 
 
@@ -83,10 +86,14 @@ async def _summed_otherwise(ledger: Ledger, tracks: Sequence[Track], at: BlockRe
 
 
 async def _begin(ledger: Ledger, tracks: Sequence[Track], at: BlockRef) -> None:
-    """Read the sums of the block before each one's first change; those that cannot be had any more of this one."""
+    """Read the sums of a block before each one's first change, those of the last blocks together; those that cannot be
+    had any more of this one."""
     by_block: dict[BlockRef, list[Track]] = {}
-    for track in tracks:
-        by_block.setdefault(ledger.blocks.get(_summed_upto(track), at), []).append(track)
+    starts = {track: _summed_upto(track) for track in tracks}
+    near = min((start for start in starts.values() if start > at.number - TOGETHER), default=at.number)
+    for track, start in starts.items():
+        first = near if track.numbers[0] <= near <= start else start
+        by_block.setdefault(ledger.blocks.get(first, at), []).append(track)
     for block, some in by_block.items():
         with _pruned_is_nothing():
             await read_sums(ledger, some, block)
