@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from copy import deepcopy
 
 import pytest
 from hypothesis import given, settings
@@ -131,3 +132,21 @@ async def test_whichever_such_log_is_left_out_each_answer_given_out_is_right_or_
         truth = node.worlds[number].answers()
         for key, answer in zip(HIDEABLE, answers, strict=True):
             assert answer == truth[key] or since.get(key, number + 1) <= number
+
+
+@pytest.mark.parametrize(("deed", "key"), [("sync", RESERVES), ("answer", ROUND)])
+async def test_a_reorg_takes_back_what_was_summed_and_what_was_skipped(deed: str, key: CallKey) -> None:
+    node = Node()
+    ledger = await proven(node, *KEYS)
+    ancestor, before_it = node.block(node.world.number), deepcopy(node.world)
+    await hidden_then_hidden_by_the_next(node, ledger, deed, key)
+    ledger.rewind(ancestor)
+    node.world = before_it
+    node.hidden.clear()
+    await follow(node, ledger, 6, *KEYS)
+    assert await audit(ledger, HIDEABLE, node.block(node.world.number)) == []
+    ledger.rewind(node.block(node.world.number - 3))
+    node.world = deepcopy(node.worlds[node.world.number - 3])
+    guilty = await hidden_then_hidden_by_the_next(node, ledger, deed, key)
+    (found,) = await audit(ledger, HIDEABLE, node.block(node.world.number))
+    assert (found.key, found.first) == (key, guilty.number)
