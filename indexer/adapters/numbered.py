@@ -90,7 +90,10 @@ P = TypeVar("P", bound=FactoryParams)
 
 
 class NumberedPools(FloorAdapter[P]):
-    """A kind whose factories number their pools: left to say is how, and what a pool is asked for its amounts."""
+    """A kind whose factories number their pools: left to say is how, and what a pool is asked for its amounts.
+
+    What `asks`, `amounts` and `receipt` give must follow from what they are given alone, for it is kept.
+    """
 
     @abstractmethod
     def factory(self, params: P) -> Numbered:
