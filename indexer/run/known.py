@@ -44,7 +44,7 @@ class Known:
         for key, number in taken.searched.items():
             self.searched[key] = max(number, self.searched.get(key, number))
         for snapshot in taken.snapshots:
-            named = [snapshot.tokens[address] for address in snapshot.tokens.keys() - self.tokens.keys()]
+            named = [token for address, token in snapshot.tokens.items() if address not in self.tokens]
             self.tokens.update((token.address, token) for token in named if token.decimals is not None)
 
     def forget_above(self, ancestor: BlockRef) -> None:
