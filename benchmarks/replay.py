@@ -24,7 +24,7 @@ from indexer.model import BlockRef
 from indexer.reads.aggregate3 import Cut
 from indexer.reads.batch import Reader
 from indexer.reads.plan import Ask
-from indexer.reads.source import Key, Raw
+from indexer.reads.source import Key, Questions, Raw
 
 Spans = list[tuple[int, int]]
 
@@ -50,7 +50,7 @@ async def replaying_server(latency_ms: float = 0.0, contracts: int = CONTRACTS, 
 class Round:
     """One round of a snapshot: what was asked, and the requests that answered it."""
 
-    asks: tuple[Ask, ...]
+    asks: Questions
     requests: tuple[Request, ...]
 
     def at(self, block: BlockRef) -> Round:
@@ -71,7 +71,7 @@ class RecordingReader(Reader):
     async def fetch(self, questions: Mapping[Key, Ask], at: BlockRef) -> Sequence[Raw]:
         self._tape.sent.clear()
         answers = await super().fetch(questions, at)
-        self.rounds.append(Round(tuple(questions.values()), tuple(self._tape.sent)))
+        self.rounds.append(Round(Questions(questions.values()), tuple(self._tape.sent)))
         return answers
 
     def taken(self) -> tuple[Round, ...]:

@@ -16,6 +16,7 @@ from indexer.adapters.parts import KEPT_HOLDINGS, kept_by_set
 from indexer.adapters.pools import Pool
 from indexer.model import Holding
 from indexer.reads.plan import Answer, Ask, Plan
+from indexer.reads.source import Questions
 
 AsksOf = Callable[[Pool, Any], Sequence[Ask]]
 HoldingsOf = Callable[[Pool, Sequence[Answer]], Sequence[Holding]]
@@ -25,7 +26,7 @@ HoldingsOf = Callable[[Pool, Sequence[Answer]], Sequence[Holding]]
 class Layout:
     """What is asked of pools, one after the other. Each one's answers stand between two `edges`."""
 
-    asks: tuple[Ask, ...]
+    asks: Questions
     edges: Sequence[int]
 
     def asked(self, first: Sequence[Ask] = ()) -> Plan[tuple[Sequence[Answer], list[tuple[Answer, ...]]]]:
@@ -40,7 +41,7 @@ class Layout:
 def laid_out(asks_of: AsksOf, params: Any, pools: tuple[Pool, ...]) -> Layout:
     """The layout of pools of which each is asked what `asks_of` says, given the pool and the parameters."""
     groups = [asks_of(pool, params) for pool in pools]
-    return Layout(tuple(chain.from_iterable(groups)), array("L", accumulate(map(len, groups), initial=0)))
+    return Layout(Questions(chain.from_iterable(groups)), array("L", accumulate(map(len, groups), initial=0)))
 
 
 @lru_cache(KEPT_HOLDINGS)

@@ -26,6 +26,9 @@ def gather(plans: Sequence[Plan[V]]) -> Plan[list[Outcome[V]]]:
     """
     running = [_Running(plan) for plan in plans]
     while waiting := [run for run in running if not run.done]:
+        if len(waiting) == 1:
+            waiting[0].step((yield waiting[0].asks))
+            continue
         replies = iter((yield [ask for run in waiting for ask in run.asks]))
         for run in waiting:
             run.step(list(islice(replies, len(run.asks))))
@@ -93,10 +96,11 @@ class _Running(Generic[V]):
             self.step([answers[question] for question in questions])
         return self.done
 
-    def step(self, replies: list[Answer] | None) -> None:
+    def step(self, replies: Sequence[Answer] | None) -> None:
         """Send the answers to what it asks (None at the start), and note what it asks next."""
         try:
-            self.asks = list(next(self.plan) if replies is None else self.plan.send(replies))
+            asks = next(self.plan) if replies is None else self.plan.send(replies)
+            self.asks = asks if isinstance(asks, tuple) else list(asks)
         except StopIteration as stop:
             self._finish(stop.value)
         except CallFailed as failure:

@@ -18,7 +18,7 @@ from indexer.reads.multicall import Multicalls, NoOverride, Override
 from indexer.reads.pinned import Pinned
 from indexer.reads.plan import Answer, Ask, Elsewhere, Failed, LogQuery, NativeBalance
 from indexer.reads.solo import ANSWER_BYTES, Question, Solo, bounded, fact
-from indexer.reads.source import Key, Lender, LogFetcher, Raw, Source, decoded, keys_of
+from indexer.reads.source import Key, Lender, LogFetcher, Questions, Raw, Source
 from indexer.reads.tasks import both, together
 from indexer.reads.witness import Witness
 
@@ -102,10 +102,9 @@ class Reader:
         Raises WrongFork where the block is gone, ChainUnavailable where no endpoint proves its answers, EndpointError
         (PRUNED among them) where the block's state cannot be read.
         """
-        keys = keys_of(asks)
-        questions = dict(zip(keys, asks, strict=True))
-        raws = dict(zip(questions, await self.fetch(questions, at), strict=True))
-        return decoded(asks, map(raws.__getitem__, keys))
+        questions = Questions.of(asks)
+        raws = dict(zip(questions.by_key, await self.fetch(questions.by_key, at), strict=True))
+        return questions.decoded(map(raws.__getitem__, questions.keys))
 
     async def fetch(self, questions: Mapping[Key, Ask], at: BlockRef) -> Sequence[Raw]:
         """One raw answer a question, in order."""

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from indexer.errors import IndexerError, Permanent, clean
 from indexer.model import BlockRef, Status
 from indexer.reads.plan import Answer, Ask, LogQuery, Plan
-from indexer.reads.source import Key, Raw, Source, decoded, keys_of
+from indexer.reads.source import Key, Questions, Raw, Source
 
 MAX_ROUNDS = 200
 """More rounds than any honest plan takes: one that asks on and on is stopped here."""
@@ -65,7 +65,7 @@ class Session:
             while waiting := [one for one in running.values() if one.outcome is None]:
                 await self._answer(waiting)
                 for one in waiting:
-                    one.advance(decoded(one.asks, map(self.answers.__getitem__, one.keys)))
+                    one.advance(one.asks.decoded(map(self.answers.__getitem__, one.asks.keys)))
         finally:
             for one in running.values():
                 one.plan.close()
@@ -75,10 +75,10 @@ class Session:
         """One round: everything that is asked and not known yet."""
         questions: dict[Key, Ask] = {}
         for one in waiting:
-            questions.update(zip(one.keys, one.asks, strict=True))
+            questions.update(one.asks.by_key)
         if self.answers:
             questions = {key: ask for key, ask in questions.items() if key not in self.answers}
-        self.stats.asked += sum(len(one.keys) for one in waiting)
+        self.stats.asked += sum(len(one.asks) for one in waiting)
         if questions:
             self.stats.rounds += 1
             self.stats.distinct += len(questions)
@@ -99,8 +99,7 @@ class _Running(Generic[T]):
     plan: Plan[T]
     at: BlockRef
     asked: list[Key]
-    asks: Sequence[Ask] = ()
-    keys: list[Key] = field(default_factory=list)
+    asks: Questions = field(default_factory=Questions)
     taken: int = 0
     outcome: tuple[T] | Failure | None = None
 
@@ -108,8 +107,8 @@ class _Running(Generic[T]):
         """Send the answers (None at the start) and note what the plan asks next."""
         try:
             asks = next(self.plan) if answers is None else self.plan.send(answers)
-            self.asks, self.keys = asks, keys_of(asks)
-            self.asked += self.keys
+            self.asks = Questions.of(asks)
+            self.asked += self.asks.keys
             self._check()
         except StopIteration as stop:
             self.outcome = (stop.value,)
@@ -124,7 +123,7 @@ class _Running(Generic[T]):
         self.taken += 1
         if self.taken > MAX_ROUNDS:
             raise RuntimeError(f"asked {MAX_ROUNDS} rounds without coming to an end")
-        if LogQuery in set(map(type, self.asks)) and any(_is_later(ask, self.at) for ask in self.asks):
+        if LogQuery in self.asks.kinds and any(_is_later(ask, self.at) for ask in self.asks):
             raise ValueError("asked for logs of blocks after its own")
 
     def _failure(self, error: Exception) -> Failure:

@@ -7,9 +7,11 @@ what it can keep.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
 from indexer.model import Address, BlockRef
+from indexer.reads.decode import Decode
 from indexer.reads.plan import Answer, Ask, Call, Elsewhere, Failed, Lent, Log, LogQuery, NativeBalance
 
 CallKey: TypeAlias = tuple[Address, bytes]
@@ -43,9 +45,37 @@ class Lender(Protocol):
         """One answer an ask, in order. Raises Transient where a chain cannot say yet."""
 
 
-def keys_of(asks: Iterable[Ask]) -> list[Key]:
-    """The key of each ask. Raises TypeError for what is no ask."""
-    return [(ask.target, ask.data) if type(ask) is Call else _other_key(ask) for ask in asks]
+class Questions(tuple[Ask, ...]):
+    """Asks of one round. What follows from them alone is worked out once, at however many blocks they are asked."""
+
+    @classmethod
+    def of(cls, asks: Iterable[Ask]) -> Questions:
+        """These asks; the very same object where they are such already."""
+        return asks if isinstance(asks, cls) else cls(asks)
+
+    @cached_property
+    def keys(self) -> list[Key]:
+        """The key of each ask. Raises TypeError for what is no ask."""
+        return [(ask.target, ask.data) if type(ask) is Call else _other_key(ask) for ask in self]
+
+    @cached_property
+    def by_key(self) -> dict[Key, Ask]:
+        """Each question once."""
+        return dict(zip(self.keys, self, strict=True))
+
+    @cached_property
+    def kinds(self) -> frozenset[type]:
+        """The types of the asks."""
+        return frozenset(map(type, self))
+
+    @cached_property
+    def _decoders(self) -> list[Decode]:
+        return [ask.function.decode if type(ask) is Call else _as_it_is for ask in self]
+
+    def decoded(self, raws: Iterable[Raw]) -> list[Answer]:
+        """Each ask's answer from its raw one."""
+        pairs = zip(self._decoders, raws, strict=True)
+        return [decode(raw) if type(raw) is bytes else raw for decode, raw in pairs]
 
 
 def _other_key(ask: Any) -> NativeBalance | LogQuery | Elsewhere:
@@ -54,9 +84,5 @@ def _other_key(ask: Any) -> NativeBalance | LogQuery | Elsewhere:
     raise TypeError(f"a plan asked {type(ask).__name__}, which is no question")
 
 
-def decoded(asks: Sequence[Ask], raws: Iterable[Raw]) -> list[Answer]:
-    """Each ask's answer from its raw one."""
-    return [
-        ask.function.decode(raw) if type(raw) is bytes and type(ask) is Call else raw
-        for ask, raw in zip(asks, raws, strict=True)
-    ]
+def _as_it_is(raw: bytes) -> Answer:
+    return raw
