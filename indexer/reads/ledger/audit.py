@@ -28,6 +28,9 @@ MOST_CHANGED = 400
 SIBLINGS = 12
 """So many other balances of a token are read to tell a rebase from one holder's change."""
 
+MOST_MISLED = 8
+"""Of so many pairs a sum that means something else is followed down, each to no avail."""
+
 STEP_BY_STEP = 32
 """Among so few blocks the first wrong one is looked for one by one: some errors cancel out, and halving skips them."""
 
@@ -120,20 +123,20 @@ async def prove(ledger: Ledger, at: BlockRef) -> None:
 async def _located(ledger: Ledger, tracks: Sequence[Track], at: BlockRef) -> dict[Track, Difference]:
     """Since when each was wrong; without those that were not, whose contract adds up something else than it should.
 
-    Where one does so there may be many of its kind: their sums are not looked at any more.
+    Where several do so there may be many of their kind: then no other sum is followed down either.
     """
     found: dict[Track, Difference] = {}
-    todo = list(tracks)
-    while todo:
-        track = todo.pop(0)
-        difference = await _locate(ledger, track, at)
+    misled: list[Track] = []
+    plain = await differing(ledger, tracks, at)
+    for track in tracks:
+        is_followed = track in plain or len(misled) < MOST_MISLED
+        difference = await _locate(ledger, track, at) if is_followed else None
         if difference is not None:
             found[track] = difference
         else:
-            right = set(todo).difference(await differing(ledger, todo, at))
-            for one in [track, *right]:
-                one.summed = Summed(at.number)
-            todo = [one for one in todo if one not in right]
+            misled.append(track)
+    for track in misled:
+        track.summed = Summed(at.number)
     return found
 
 
