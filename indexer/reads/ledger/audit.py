@@ -102,22 +102,24 @@ async def settle(ledger: Ledger, upto: int) -> list[Difference]:
     return differences
 
 
-async def prove(ledger: Ledger, at: BlockRef) -> None:
+async def prove(ledger: Ledger, at: BlockRef) -> list[Track]:
     """Believe each answer that logs, over all that was folded, lead to what the node says at `at`, the tip.
 
-    The others are read from now on. Raises as `audit`.
+    The others, which it returns, are read from now on. Raises as `audit`.
     """
     tracks = list(ledger.book.tracks.values())
     moved = [track for track in tracks if track.rule.sums and track.moved]
     for opened in sorted({track.opened for track in moved}):
         await read_sums(ledger, [track for track in moved if track.opened == opened], ledger.blocks[opened])
-    for track in await wrong_at(ledger, tracks, at):
+    wrong = await wrong_at(ledger, tracks, at)
+    for track in wrong:
         ledger.belief.mark(track.key, Flaw("logs do not lead to what it answers", at.number))
     for track in ledger.book.tracks.values():
         opened = ledger.blocks[track.opened].timestamp
         since = track.since_s if track.states[0] == (0,) else opened
         ledger.belief.trust(track, ledger.belief.is_old_enough(track, at, since))
         track.verified = at.number
+    return wrong
 
 
 async def _located(ledger: Ledger, tracks: Sequence[Track], at: BlockRef) -> dict[Track, Difference]:
