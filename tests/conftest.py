@@ -18,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("ledger", "the random chain of tests/chain/test_ledger_devnet.py")
     group.addoption("--ledger-blocks", type=int, default=250, help="how long it gets")
     group.addoption("--ledger-seed", type=int, default=1, help="which chain it is")
-    group.addoption("--ledger-lacks", type=int, default=0, help="of so many logs the node leaves out one; 0: of none")
+    group.addoption("--ledger-lacks", type=int, default=60, help="of so many logs a node leaves out one")
     group = parser.getgroup("crowd", "the blocks full of logs of tests/e2e/test_untrue_nodes.py")
     group.addoption("--crowd-blocks", type=int, default=110, help="how many there are")
     group.addoption("--crowd-seed", type=int, default=42, help="which logs are left out")

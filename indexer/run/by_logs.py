@@ -15,12 +15,14 @@ from functools import partial
 from itertools import chain
 from typing import Protocol, TypeVar
 
+from structlog.typing import FilteringBoundLogger
+
 from indexer.chain.blocks import headers
 from indexer.errors import ChainUnavailable, WrongFork
 from indexer.model import BlockRef, Flow
 from indexer.reads.batch import Counted
 from indexer.reads.ledger.audit import prove
-from indexer.reads.ledger.book import Moves
+from indexer.reads.ledger.book import Moves, Track
 from indexer.reads.ledger.ledger import Ledger
 from indexer.run.bookkeeping import FOLDED_AT_ONCE
 from indexer.run.flows import Flowing
@@ -36,6 +38,9 @@ RANGE_BLOCKS = 512
 HEADERS_A_REQUEST = 128
 POINTS_A_COMMIT = 16
 """Few enough to keep in memory, enough for one transaction to be worth it."""
+
+
+MISSING = "a log is missing, or says something else: it is read at each point of this range"
 
 
 class Reading(Protocol):
@@ -182,8 +187,16 @@ async def fold(work: Reading, numbers: range) -> Folded:
     taken = await work.patiently(lambda: work.take(ledger, seed, here))
     flowing.learn(taken.snapshots, ledger)
     moved = [await work.patiently(partial(_follow, ledger, part)) for part in _parts(rest)]
-    await work.patiently(lambda: _final(prove(ledger, blocks[numbers[-1]])))
+    wrong = await work.patiently(lambda: _final(prove(ledger, blocks[numbers[-1]])))
+    _tell(work.live.log, wrong, seed)
     return Folded(ledger, Standing(ledger), blocks, flowing, flowing.flows(chain.from_iterable(moved)))
+
+
+def _tell(log: FilteringBoundLogger, wrong: Sequence[Track], since: BlockRef) -> None:
+    """Of which contracts a log must be missing; what may also change in silence, as debts do, is not worth telling."""
+    for track in wrong:
+        if track.moved and not track.rule.may_accrue:
+            log.warning("logs and answers differ", contract=track.key[0], since=since.number, reason=MISSING)
 
 
 async def take_from(work: Reading, folded: Folded, number: int) -> Taken:

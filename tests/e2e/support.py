@@ -132,18 +132,18 @@ def block_hash(net: Devnet, number: int | str = "latest") -> str:
     return str(net.rpc("eth_getBlockByNumber", named, False)["hash"])
 
 
-async def backfill_all(config: Path, first: int, last: int | None = None) -> None:
+async def backfill_all(config: Path, first: int, last: int | None = None, log: FilteringBoundLogger = QUIET) -> None:
     """Backfill every protocol and every block of a span that ends at the last final block."""
     program = load_program(config)
     chain = program.chains["devnet"]
-    async with open_store(f"sqlite:///{config.with_suffix('.db')}") as store, open_chain(chain, QUIET) as live:
+    async with open_store(f"sqlite:///{config.with_suffix('.db')}") as store, open_chain(chain, log) as live:
         end = await live.final()
         if last is not None:
             end = await live.clock.block(last) or end
         start = await live.clock.block(first)
         assert start is not None
         job = Job(live, chain.deployments, Span(start, end), chain.deployments[0].every)
-        async for _ in backfill(job, store, QUIET):
+        async for _ in backfill(job, store, log):
             pass
 
 

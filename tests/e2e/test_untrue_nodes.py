@@ -166,11 +166,11 @@ async def test_a_backfill_from_such_a_node_gives_the_rows_of_plain_reads_and_no_
     clean = fresh.configure("clean.toml", change=pairs_and_escrow)
     await index_each(clean, range(first, last + 1))
     seams = {block_hash(fresh.net, number) for number in range(first - 1, last - A_RANGE, A_RANGE)}
-    lacking = Lacking(1_000, seed, range(last - A_RANGE))
+    lacking, told = Lacking(1_000, seed, range(last - A_RANGE)), Told()
     async with FaultProxy(fresh.net.url) as proxy:
         config = fresh.configure("proxied.toml", url=proxy.url, change=pairs_and_escrow)
         lie = proxy.fault(lacking if fault == "lacks logs" else once_each(stale_state(), seams))
-        await backfill_all(config, first, last)
+        await backfill_all(config, first, last, told.log)
         assert lie.taken
         assert proxy.count("eth_getLogs") >= 4
     assert await digests(config, first, last) == await digests(clean, first, last)
@@ -178,10 +178,12 @@ async def test_a_backfill_from_such_a_node_gives_the_rows_of_plain_reads_and_no_
         assert not seams
         return
     print(f"{2 * blocks} blocks: {len(lacking.logs)} logs left out")
-    assert any(map(_is_sync, lacking.logs.values()))
+    pairs = {log["address"] for log in lacking.logs.values() if _is_sync(log)}
+    assert pairs
+    assert {one["contract"] for one in told.differences()} == pairs
     async with fresh.store(config) as store:
-        escrow, pairs = [await store.flows(f"{name}@devnet", first + 1, last) for name in ("escrow", "uniswap-v2")]
-    whole = {token for token, _, _ in escrow.complete} | {pair for _, pair, _ in pairs.complete}
+        escrow, dex = [await store.flows(f"{name}@devnet", first + 1, last) for name in ("escrow", "uniswap-v2")]
+    whole = {token for token, _, _ in escrow.complete} | {pair for _, pair, _ in dex.complete}
     assert whole
     assert whole.isdisjoint(missed(lacking, fresh))
 

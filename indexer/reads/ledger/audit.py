@@ -28,6 +28,9 @@ MOST_CHANGED = 400
 SIBLINGS = 12
 """So many other balances of a token are read to tell a rebase from one holder's change."""
 
+MOST_MISLED = 8
+"""Of so many pairs a sum that means something else is followed down, each to no avail."""
+
 STEP_BY_STEP = 32
 """Among so few blocks the first wrong one is looked for one by one: some errors cancel out, and halving skips them."""
 
@@ -99,41 +102,43 @@ async def settle(ledger: Ledger, upto: int) -> list[Difference]:
     return differences
 
 
-async def prove(ledger: Ledger, at: BlockRef) -> None:
+async def prove(ledger: Ledger, at: BlockRef) -> list[Track]:
     """Believe each answer that logs, over all that was folded, lead to what the node says at `at`, the tip.
 
-    The others are read from now on. Raises as `audit`.
+    The others, which it returns, are read from now on. Raises as `audit`.
     """
     tracks = list(ledger.book.tracks.values())
     moved = [track for track in tracks if track.rule.sums and track.moved]
     for opened in sorted({track.opened for track in moved}):
         await read_sums(ledger, [track for track in moved if track.opened == opened], ledger.blocks[opened])
-    for track in await wrong_at(ledger, tracks, at):
+    wrong = await wrong_at(ledger, tracks, at)
+    for track in wrong:
         ledger.belief.mark(track.key, Flaw("logs do not lead to what it answers", at.number))
     for track in ledger.book.tracks.values():
         opened = ledger.blocks[track.opened].timestamp
         since = track.since_s if track.states[0] == (0,) else opened
         ledger.belief.trust(track, ledger.belief.is_old_enough(track, at, since))
         track.verified = at.number
+    return wrong
 
 
 async def _located(ledger: Ledger, tracks: Sequence[Track], at: BlockRef) -> dict[Track, Difference]:
     """Since when each was wrong; without those that were not, whose contract adds up something else than it should.
 
-    Where one does so there may be many of its kind: their sums are not looked at any more.
+    Where several do so there may be many of their kind: then no other sum is followed down either.
     """
     found: dict[Track, Difference] = {}
-    todo = list(tracks)
-    while todo:
-        track = todo.pop(0)
-        difference = await _locate(ledger, track, at)
+    misled: list[Track] = []
+    plain = await differing(ledger, tracks, at)
+    for track in tracks:
+        is_followed = track in plain or len(misled) < MOST_MISLED
+        difference = await _locate(ledger, track, at) if is_followed else None
         if difference is not None:
             found[track] = difference
         else:
-            right = set(todo).difference(await differing(ledger, todo, at))
-            for one in [track, *right]:
-                one.summed = Summed(at.number)
-            todo = [one for one in todo if one not in right]
+            misled.append(track)
+    for track in misled:
+        track.summed = Summed(at.number)
     return found
 
 
