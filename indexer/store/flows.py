@@ -81,9 +81,7 @@ class FlowWriter:
         """Flows of one block each. Raises ValueError for an amount below zero."""
         if any(flow.amount_in < 0 or flow.amount_out < 0 for flow in flows):
             raise ValueError("a flow of less than nothing")
-        places = [place_of(flow) for flow in flows]
-        self._learn(places)
-        placed = zip(map(self._ids.by_key.__getitem__, places), flows, strict=True)
+        placed = zip(self._placed([place_of(flow) for flow in flows]), flows, strict=True)
         return [_Block(self, at, list(some)) for at, some in groupby(placed, key=_block_of)]
 
     def cover(self, covered: Covered) -> None:
@@ -92,9 +90,7 @@ class FlowWriter:
 
     def uncover(self, uncovered: Covered) -> None:
         """Say that flows of some places in some blocks may be missing or wrong after all."""
-        self._learn(uncovered.places)
-        places = {self._ids.by_key[place] for place in uncovered.places}
-        self._coverage.cut(uncovered.from_block, uncovered.to_block, places)
+        self._coverage.cut(uncovered.from_block, uncovered.to_block, set(self._placed(uncovered.places)))
 
     def go_on(self, first: int, places: frozenset[Place]) -> None:
         """Say that all flows of just these places are known from a block on, as far as the ledger folds."""
@@ -116,17 +112,21 @@ class FlowWriter:
         known = self._texts.get(self.deployment)
         if known is not None and known[0] == places:
             return known[1]
-        self._learn(places)
-        ids = self._ids.by_key
-        text = runs_text(ids[place] for place in places)
+        text = runs_text(self._placed(places))
         self._texts[self.deployment] = (places, text)
         return text
 
+    def _placed(self, places: Collection[Place]) -> list[int]:
+        """The id of every place; those that are new are written."""
+        by_key = self._ids.by_key
+        try:
+            return [by_key[place] for place in places]
+        except KeyError:
+            self._learn(places)
+            return [by_key[place] for place in places]
+
     def _learn(self, places: Collection[Place]) -> None:
-        """Give every place its id; those that are new are written."""
         ids = self._ids
-        if all(map(ids.by_key.__contains__, places)):
-            return
         _refresh(self._connection, self.deployment, ids)
         missing = sorted({place for place in places if place not in ids.by_key})
         if missing:
@@ -163,8 +163,8 @@ def flows(connection: Connection, key: str, from_block: int, to_block: int) -> F
 
 
 def place_of(flow: Flow) -> Place:
-    """What a flow is of."""
-    return flow.token, flow.owner, flow.bucket
+    """What a flow is of: token, owner and bucket."""
+    return flow[1:4]
 
 
 def _refresh(connection: Connection, deployment: int, ids: Ids) -> None:
