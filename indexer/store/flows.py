@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
@@ -21,7 +22,7 @@ from indexer.store.base import Covered, Flows, Place
 from indexer.store.coverage import Coverage, Span
 from indexer.store.deltas import Ids, Memory
 from indexer.store.engine import insert, returning_id, upsert
-from indexer.store.prepared import put, put_returning
+from indexer.store.prepared import put_columns, put_returning
 from indexer.store.rows import block_columns, block_of
 from indexer.store.runs import runs_text
 from indexer.store.snapshots import deployment_id
@@ -34,11 +35,12 @@ _OTHER_DIES = update(f.flow_block).where(*_OTHER).values(live=False)
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """A deployment's flows of a block, each with its place's id."""
+    """A deployment's flows of a block, and the ids of their places."""
 
     writer: FlowWriter
     at: BlockRef
-    flows: Sequence[tuple[int, Flow]]
+    flows: Sequence[Flow]
+    places: Sequence[int]
 
     def row(self) -> dict[str, Any]:
         return {"deployment_id": self.writer.deployment, "live": True, **block_columns(self.at)}
@@ -60,12 +62,13 @@ def put_flows(
         highest[deployment] = max(number, known)
     new = returning_id(upsert(connection, f.flow_block, ("deployment_id", "hash"), ("live",)))
     made = put_returning(connection, new, [block.row() for block in blocks])
-    rows = [
-        {"block_id": block_id, "place_id": place_id, "amount_in": flow.amount_in, "amount_out": flow.amount_out}
-        for (block_id,), block in zip(made, blocks, strict=True)
-        for place_id, flow in block.flows
-    ]
-    put(connection, upsert(connection, f.flow, ("block_id", "place_id"), ("amount_in", "amount_out")), rows)
+    columns = {
+        "block_id": [block_id for (block_id,), block in zip(made, blocks, strict=True) for _ in block.flows],
+        "place_id": [place_id for block in blocks for place_id in block.places],
+        "amount_in": [flow.amount_in for block in blocks for flow in block.flows],
+        "amount_out": [flow.amount_out for block in blocks for flow in block.flows],
+    }
+    put_columns(connection, upsert(connection, f.flow, ("block_id", "place_id"), ("amount_in", "amount_out")), columns)
 
 
 class FlowWriter:
@@ -81,8 +84,9 @@ class FlowWriter:
         """Flows of one block each. Raises ValueError for an amount below zero."""
         if any(flow.amount_in < 0 or flow.amount_out < 0 for flow in flows):
             raise ValueError("a flow of less than nothing")
-        placed = zip(self._placed([place_of(flow) for flow in flows]), flows, strict=True)
-        return [_Block(self, at, list(some)) for at, some in groupby(placed, key=_block_of)]
+        places = iter(self._placed([place_of(flow) for flow in flows]))
+        grouped = [(at, list(some)) for at, some in groupby(flows, key=attrgetter("at"))]
+        return [_Block(self, at, some, list(islice(places, len(some)))) for at, some in grouped]
 
     def cover(self, covered: Covered) -> None:
         """Say that all flows of some places are known in some blocks."""
@@ -182,10 +186,6 @@ def _flow(row: Row[Any], place: Place) -> Flow:
     at = block_of(row)
     assert at is not None
     return Flow(at, *place, row.amount_in, row.amount_out)
-
-
-def _block_of(placed: tuple[int, Flow]) -> BlockRef:
-    return placed[1].at
 
 
 def _in_order(flow: Flow) -> tuple[int, Place]:

@@ -14,23 +14,29 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Dialect, Select, UpdateBase
 
-Columns = Mapping[str, Any]
+Row = Mapping[str, Any]
+Columns = Mapping[str, Sequence[Any]]
 
 _MOST_STATEMENTS = 512
 
 
-def put(connection: Connection, statement: UpdateBase, rows: Sequence[Columns]) -> None:
+def put(connection: Connection, statement: UpdateBase, rows: Sequence[Row]) -> None:
     """Execute a statement for each of some rows; without any, nothing is done.
 
     All have the same keys in the same order, and the statement has no value of its own. Raises TypeError for a value
     that the type of its column refuses.
     """
     if rows:
-        prepared = _prepared(connection.dialect, statement, tuple(rows[0]))
-        _cursor(connection).executemany(prepared.text, prepared.values(rows))
+        put_columns(connection, statement, _columns(rows))
 
 
-def put_returning(connection: Connection, statement: UpdateBase, rows: Sequence[Columns]) -> list[tuple[Any, ...]]:
+def put_columns(connection: Connection, statement: UpdateBase, columns: Columns) -> None:
+    """As `put`, given the values of each column for all rows."""
+    prepared = _prepared(connection.dialect, statement, tuple(columns))
+    _cursor(connection).executemany(prepared.text, prepared.rows(columns))
+
+
+def put_returning(connection: Connection, statement: UpdateBase, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
     """Execute a statement that returns one row for each of some rows: those, in order, as the driver tells them.
 
     Raises as `put`.
@@ -39,21 +45,25 @@ def put_returning(connection: Connection, statement: UpdateBase, rows: Sequence[
         return []
     prepared, cursor = _prepared(connection.dialect, statement, tuple(rows[0])), _cursor(connection)
     told = []
-    for values in prepared.values(rows):
+    for values in prepared.rows(_columns(rows)):
         cursor.execute(prepared.text, values)
         told += cursor.fetchall()
     return told
 
 
-def first(connection: Connection, statement: Select[Any], values: Columns) -> Any | None:
+def first(connection: Connection, statement: Select[Any], values: Row) -> Any | None:
     """The first row that a query finds, its columns by name; of types that are stored as they are."""
     prepared, row = _prepared(connection.dialect, statement, tuple(values)), _row(connection.dialect, statement)
-    (asked,) = prepared.values([values])
+    (asked,) = prepared.rows(_columns([values]))
     cursor = _cursor(connection)
     cursor.execute(prepared.text, asked)
     found = cursor.fetchone()
     cursor.close()
     return None if found is None else row(*found)
+
+
+def _columns(rows: Sequence[Row]) -> Columns:
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def _cursor(connection: Connection) -> Any:
@@ -69,12 +79,9 @@ class _Prepared:
     parameters: tuple[tuple[str, Callable[[Any], Any] | None], ...]
     is_positional: bool
 
-    def values(self, rows: Sequence[Columns]) -> list[Any]:
-        """Of each row as the driver takes them: in order, or by name."""
-        told = [
-            [row[name] for row in rows] if stored is None else [stored(row[name]) for row in rows]
-            for name, stored in self.parameters
-        ]
+    def rows(self, columns: Columns) -> list[Any]:
+        """The values of each row as the driver takes them: in order, or by name."""
+        told = [columns[name] if stored is None else map(stored, columns[name]) for name, stored in self.parameters]
         in_order = list(zip(*told, strict=True))
         if self.is_positional:
             return in_order

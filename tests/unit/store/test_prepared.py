@@ -85,5 +85,5 @@ def test_a_broken_constraint_is_the_drivers_error(connection: Connection) -> Non
 
 def test_a_driver_that_takes_values_by_name_is_given_names() -> None:
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-    (values,) = _prepared(dialect, postgresql.insert(_table), ("name", "amount")).values([{"name": "a", "amount": 7}])
+    (values,) = _prepared(dialect, postgresql.insert(_table), ("name", "amount")).rows({"name": ["a"], "amount": [7]})
     assert values == {"name": "a", "amount": 7}
