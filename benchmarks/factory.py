@@ -80,12 +80,15 @@ async def _committed(of: World, reader: Reader, at: BlockRef, known: Known, watc
 
 
 def _first_figures(watch: Watch, pairs: int, taken: Taken) -> list[Figure]:
-    """Each stage beside the seconds that came before it."""
-    parts = [mark for mark in watch.marks if mark[0] > 1]
-    stages = {f"discovery of {pairs:,} pairs": parts[-1], "+ verdict, first snapshot": watch.marks[-1]}
+    """Each stage beside the seconds that the first took: a factory without a floor is found and read at once."""
+    parts, whole = [mark for mark in watch.marks if mark[0] > 1], watch.marks[-1]
+    stages = {f"first snapshot of {pairs:,} pairs": whole}
+    if parts:
+        stages = {f"discovery of {pairs:,} pairs": parts[-1], "+ verdict, first snapshot": whole}
+    least = next(iter(stages.values()))[1]
     note = f"{taken.calls:,} reads in all; {taken.snapshots[0].reason}"
     return [
-        Figure(f"factory: {name}", "s", seconds, parts[-1][1], f"{megabytes:,.0f} MB at most; {note}")
+        Figure(f"factory: {name}", "s", seconds, least, f"{megabytes:,.0f} MB at most; {note}")
         for name, (_, seconds, megabytes) in stages.items()
     ]
 

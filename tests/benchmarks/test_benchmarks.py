@@ -118,6 +118,12 @@ async def test_a_factory_is_found_in_parts_judged_once_and_then_read_above_its_f
     assert f", {2 * 600 // DEEP_EVERY} holdings" in steady.note
 
 
+async def test_a_factory_without_a_floor_is_found_and_read_at_once() -> None:
+    first, steady = await factory.measure(60, 1, every_pair=True)
+    assert first.name == "factory: first snapshot of 60 pairs"
+    assert steady.value > 0
+
+
 async def test_a_series_by_logs_takes_few_calls_whatever_the_number_of_blocks() -> None:
     few, many = [await series.series(13, blocks, repeat=1) for blocks in (20, 200)]
     assert few.values == many.values > 40
