@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from itertools import chain, starmap
 from operator import attrgetter, getitem
 from typing import Any, TypeVar
 
 from indexer.chain.blocks import hash32, quantity
 from indexer.errors import EndpointError, Verdict, WrongFork
-from indexer.model import Address, Log, LogQuery
+from indexer.model import Address, Hash, Log, LogQuery
 
 MOST_TOPICS = 4
 MOST_SEEN = 4_096
@@ -45,27 +45,31 @@ class Matcher:
             if len(seen) > MOST_SEEN:
                 seen.clear()
         try:
-            logs = [self._log(document) for document in answer]
+            logs = self._logs(answer)
         except (KeyError, TypeError, AttributeError):
             raise _malformed("not a log") from None
         return merge([logs])
 
-    def _log(self, document: Any) -> Log:
-        """Raises KeyError, TypeError or AttributeError for what is no log at all."""
-        if document.get("removed"):
+    def _logs(self, documents: list[Any]) -> list[Log]:
+        """Column by column. Raises KeyError, TypeError or AttributeError for what is no log at all."""
+        if any([document.get("removed") for document in documents]):
             raise _malformed("a log that was removed")
-        texts = document["topics"]
+        emitters, numbers, hashes, indices = self._emitters, self._numbers, self._hashes, self._indices
+        columns = (
+            [emitters[document["address"]] for document in documents],
+            [self._topics_of(document["topics"]) for document in documents],
+            _data([document["data"] for document in documents]),
+            [numbers[document["blockNumber"]] for document in documents],
+            [hashes[document["blockHash"]] for document in documents],
+            [hashes[document["transactionHash"]] for document in documents],
+            [indices[document["logIndex"]] for document in documents],
+        )
+        return list(starmap(Log, zip(*columns, strict=True)))
+
+    def _topics_of(self, texts: Any) -> tuple[Hash, ...]:
         if not isinstance(texts, list) or not self._least_topics <= len(texts) <= MOST_TOPICS:
             raise _malformed("a log with other topics than were asked for")
-        return Log(
-            self._emitters[document["address"]],
-            tuple(map(getitem, self._topics, texts)),
-            _data(document["data"]),
-            self._numbers[document["blockNumber"]],
-            self._hashes[document["blockHash"]],
-            self._hashes[document["transactionHash"]],
-            self._indices[document["logIndex"]],
-        )
+        return tuple(map(getitem, self._topics, texts))
 
     def _in_range(self, value: Any) -> int:
         number = quantity(value)
@@ -126,11 +130,12 @@ def _address(value: Any) -> Address:
     return Address(lower)
 
 
-def _data(value: Any) -> bytes:
-    if not isinstance(value, str) or not value.startswith("0x"):
+def _data(values: list[Any]) -> list[bytes]:
+    """Raises AttributeError where one is no text."""
+    if not all([value.startswith("0x") for value in values]):
         raise _malformed("not the data of a log")
     try:
-        return bytes.fromhex(value[2:])
+        return [bytes.fromhex(value[2:]) for value in values]
     except ValueError:
         raise _malformed("not the data of a log") from None
 
