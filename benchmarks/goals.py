@@ -84,13 +84,13 @@ def _times_cpu(value: Sample, floor: Sample) -> tuple[float, str, str]:
 
 
 async def goals(quick: bool, command: Sequence[str]) -> list[Goal]:
-    """All of them, measured one after the other."""
+    """All of them, measured one after the other; a block's following first, before there is anything else in memory."""
     repeat, samples = (3, 10) if quick else (15, series_peer.SAMPLES)
-    snapshot = await peers.compare(LARGE, repeat, command)
-    whole = await series_peer.compare(CONTRACTS, series.BLOCKS, samples, command)
     blocks = following.BLOCKS // (4 if quick else 1)
     alone = await following.following(CONTRACTS, blocks, foreign=0)
     beside = await following.following(CONTRACTS, blocks)
+    snapshot = await peers.compare(LARGE, repeat, command)
+    whole = await series_peer.compare(CONTRACTS, series.BLOCKS, samples, command)
     return [*of_snapshot(snapshot), *of_series(whole), of_following(alone.figure(), beside.figure())]
 
 
