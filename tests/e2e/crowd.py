@@ -10,6 +10,7 @@ from typing import Any
 from devnet import Addresses, Devnet
 from devnet.codec import Signature
 from devnet.protocols.uniswap_v2 import DEADLINE
+from tests.e2e.support import only
 
 Send = tuple[str, str, Sequence[Any]]
 
@@ -75,9 +76,5 @@ class Crowd:
 
 def pairs_and_escrow(text: str) -> str:
     """Of a devnet's configuration the pairs and the escrow's tokens, without ether and prices: all that has logs."""
-    head, *protocols = text.split("[[protocols]]")
-    lines = [line for line in head.splitlines() if not line.startswith("routes")]
-    chain = "\n".join(lines).replace("[chains.devnet]", "[chains.devnet]\npoll_s = 0.02")
-    native = '"0x' + "0" * 40 + '", '
-    kept = [one.replace(native, "") for one in protocols if 'name = "escrow"' in one or 'name = "uniswap-v2"' in one]
-    return chain + "".join(f"\n[[protocols]]{one}" for one in kept)
+    quick = text.replace("[chains.devnet]", "[chains.devnet]\npoll_s = 0.02")
+    return only(quick, ["escrow", "uniswap-v2"], is_priced=False, has_ether=False)

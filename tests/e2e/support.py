@@ -8,16 +8,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
 from devnet import Addresses, Devnet
 from devnet.configuration import configuration
+from indexer.model import NATIVE
 from indexer.run import daemon
 from indexer.run.backfill import Job, backfill
 from indexer.run.grid import Span
@@ -53,6 +55,34 @@ class Setting:
 
     def store(self, config: Path) -> Store:
         return open_store(f"sqlite:///{config.with_suffix('.db')}")
+
+
+@dataclass(slots=True)
+class Told:
+    """A log that keeps what is told."""
+
+    events: list[MutableMapping[str, Any]] = field(default_factory=list)
+
+    @property
+    def log(self) -> Any:
+        return structlog.wrap_logger(structlog.ReturnLogger(), processors=[self._keep])
+
+    def of(self, event: str) -> list[MutableMapping[str, Any]]:
+        """What was told of one kind."""
+        return [one for one in self.events if one["event"] == event]
+
+    def _keep(self, _: object, level: str, event: MutableMapping[str, Any]) -> str:
+        self.events.append({"level": level, **event})
+        return ""
+
+
+def only(text: str, names: Collection[str], *, is_priced: bool = True, has_ether: bool = True) -> str:
+    """Of a devnet's configuration these protocols. Not priced, it has no routes; ether comes and goes without logs."""
+    head, *protocols = text.split("[[protocols]]")
+    lines = [line for line in head.splitlines(keepends=True) if is_priced or not line.startswith("routes")]
+    kept = [one for one in protocols if any(f'name = "{name}"' in one for name in names)]
+    told = "[[protocols]]".join(["".join(lines), *kept])
+    return told if has_ether else told.replace(f'"{NATIVE}", ', "")
 
 
 @asynccontextmanager

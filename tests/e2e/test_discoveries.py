@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -10,16 +11,11 @@ from devnet.faults import results
 from devnet.proxy import FaultProxy
 from indexer.run.program import load_program
 from tests.e2e.conftest import WAYS
-from tests.e2e.support import Setting, digests, following, index_each, reached
+from tests.e2e.support import Setting, digests, following, index_each, only, reached
 
 pytestmark = pytest.mark.anvil
 
 DEX = "uniswap-v3@devnet"
-
-
-def only_the_dex(text: str) -> str:
-    head, *protocols = text.split("[[protocols]]")
-    return f"{head}[[protocols]]" + "".join(one for one in protocols if 'name = "uniswap-v3"' in one)
 
 
 def announce_a_pool(setting: Setting) -> None:
@@ -43,7 +39,7 @@ async def test_a_pool_whose_log_one_endpoint_leaves_out_is_found_at_its_block(fr
 
         def both(text: str) -> str:
             urls = f'endpoints = ["{forgetful.url}", "{second.url}"]'
-            return only_the_dex(text).replace(f'endpoints = ["{fresh.net.url}"]', urls)
+            return only(text, ["uniswap-v3"]).replace(f'endpoints = ["{fresh.net.url}"]', urls)
 
         config = setting.configure("proxied.toml", change=both)
         async with setting.store(config) as store, following(load_program(config), store):
@@ -58,7 +54,7 @@ async def test_a_pool_whose_log_one_endpoint_leaves_out_is_found_at_its_block(fr
                 await reached(store, fresh.net.block_number())
         assert lie.taken
     assert await pools_of(setting, "proxied.toml") == len(fresh.addresses.uniswap_v3.pools) + 1
-    clean = fresh.configure("clean.toml", change=only_the_dex)
+    clean = fresh.configure("clean.toml", change=partial(only, names=["uniswap-v3"]))
     last = fresh.net.block_number()
     await index_each(clean, range(first, last + 1))
     assert await digests(config, first, last) == await digests(clean, first, last)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import pytest
-import structlog
 
 from devnet.desk import Desk
 from devnet.proxy import FaultProxy
 from indexer.run.program import load_program
 from tests.e2e.support import (
     Setting,
+    Told,
     digests,
     eventually,
     following,
     index_each,
+    only,
     reached,
 )
 
@@ -27,31 +27,18 @@ A_QUARTER_HOUR, SOME_HOURS = 10**8, 3 * 10**7
 """Units of WBTC owed: the interest of the first is a unit in 14 minutes, that of the second in two and a half hours."""
 
 
-def only_aave(text: str) -> str:
-    """What the market holds and is owed, without prices."""
-    head, *protocols = text.split("[[protocols]]")
-    lines = "\n".join(line for line in head.splitlines() if not line.startswith("routes"))
-    return f"{lines}\n[[protocols]]" + "".join(one for one in protocols if 'name = "aave-v3"' in one)
-
-
 async def lent(setting: Setting, debt: int, blocks: int, dt: int) -> list[str]:
     """A debt of so many units, followed for so many blocks: what the daemon told of logs and answers that differ.
 
     Ends when the rows at every block are those of plain reads.
     """
-    told: list[str] = []
-
-    def keep(_: object, __: str, event: MutableMapping[str, Any]) -> str:
-        told.append(str(event))
-        return ""
-
-    log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[keep])
+    told, only_aave = Told(), partial(only, names=["aave-v3"], is_priced=False)
     Desk(setting.net, setting.addresses).borrow(setting.addresses.users[0], "WBTC", debt)
     setting.net.mine()
     async with FaultProxy(setting.net.url) as proxy:
         config = setting.configure("proxied.toml", url=proxy.url, change=only_aave)
         clean = setting.configure("clean.toml", change=only_aave)
-        async with setting.store(config) as store, following(load_program(config), store, log):
+        async with setting.store(config) as store, following(load_program(config), store, told.log):
             start = setting.net.block_number()
             await reached(store, start)
             for _ in range(blocks):
@@ -66,7 +53,7 @@ async def lent(setting: Setting, debt: int, blocks: int, dt: int) -> list[str]:
 
             await eventually(mended, "the rows are those of plain reads")
             assert await store.verify() == []
-    return [text for text in told if "logs and answers differ" in text]
+    return [str(event) for event in told.of("logs and answers differ")]
 
 
 @pytest.mark.usefixtures("often")

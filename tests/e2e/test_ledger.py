@@ -28,6 +28,7 @@ from tests.e2e.support import (
     final_at,
     following,
     index_each,
+    only,
     reached,
     tvl,
 )
@@ -48,12 +49,8 @@ async def behind_a_proxy(setting: Setting, chain: str = "") -> AsyncIterator[tup
 
 def only_escrow(text: str, chain: str = "", *, ether: bool = False) -> str:
     """The escrow's tokens, without ether: none changes without a log. Without prices: the devnet's feeds are mute."""
-    head, *protocols = text.split("[[protocols]]")
-    (escrow,) = [one for one in protocols if 'name = "escrow"' in one]
-    lines = [line for line in head.splitlines() if not line.startswith("routes")]
-    native = '"0x' + "0" * 40 + '", '
-    chain_lines = "\n".join(lines).replace("[chains.devnet]", f"[chains.devnet]\n{chain}")
-    return f"{chain_lines}\n[[protocols]]{escrow if ether else escrow.replace(native, '')}"
+    escrow = only(text, ["escrow"], is_priced=False, has_ether=ether)
+    return escrow.replace("[chains.devnet]", f"[chains.devnet]\n{chain}")
 
 
 async def mined(proxy: FaultProxy, store: Store, setting: Setting, *sends: tuple[Any, ...]) -> int:

@@ -6,10 +6,8 @@ A ledger that is young is not trusted yet: what it explains, it explains a littl
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
-import structlog
 
 from devnet.desk import Desk
 from indexer.cli.headline import judge_stored
@@ -17,7 +15,7 @@ from indexer.model import Bucket, Status
 from indexer.run import daemon
 from indexer.run.program import load_program
 from indexer.valuation.verdicts import QualitySettings
-from tests.e2e.support import Setting, eventually, reached
+from tests.e2e.support import Setting, Told, eventually, reached
 
 pytestmark = [pytest.mark.anvil, pytest.mark.slow]
 
@@ -28,21 +26,16 @@ GIFT = 20_000_000 * 10**6  # USDC, to an escrow that holds 750,000 of it
 async def test_a_leap_is_stored_at_once_told_once_and_cleared_by_logs_that_come_later(
     fresh: Setting, ledger: bool
 ) -> None:
-    net, told = fresh.net, list[dict[str, Any]]()
-
-    def keep(_: object, __: str, event: dict[str, Any]) -> str:
-        told.append(dict(event))
-        return ""
+    net, told = fresh.net, Told()
 
     async def warned() -> bool:
-        return any(line["event"] == "suspect" for line in told)
+        return bool(told.of("suspect"))
 
     keys = f"ledger = {str(ledger).lower()}"
     config = fresh.configure(change=lambda text: text.replace('every = "block"', f'every = "block"\n{keys}'))
     program = load_program(config)
-    log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[keep])
     async with fresh.store(config) as store:
-        running = asyncio.create_task(daemon.run(program, store, log))
+        running = asyncio.create_task(daemon.run(program, store, told.log))
         try:
             usdc = Desk(net, fresh.addresses).provide(fresh.addresses.users[0], "USDC", GIFT)
             for _ in range(8):
@@ -67,7 +60,7 @@ async def test_a_leap_is_stored_at_once_told_once_and_cleared_by_logs_that_come_
         assert one is not None
         verdict = (await judge_stored(store, row, one, QualitySettings())).verdict
     assert point.totals[Bucket.BASE].usd > 20_000_000 * 10**18
-    suspects = [line for line in told if line["event"] == "suspect" and line["deployment"] == "escrow@devnet"]
+    suspects = [line for line in told.of("suspect") if line["deployment"] == "escrow@devnet"]
     assert [(line["block"], line["rule"], line["token"]) for line in suspects] == [(leap, "jump", usdc)]
     assert "no complete transfer logs" in suspects[0]["reason"], "the ledger is not trusted yet at that block"
     assert [(f.rule, f.status) for f in verdict.findings] == [("jump", Status.OK if ledger else Status.SUSPECT)]

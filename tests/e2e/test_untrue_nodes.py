@@ -4,14 +4,12 @@ is told, and that the series is mended to the byte. More of it: `--crowd-blocks 
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-import structlog
 from aiohttp import web
 
 from devnet.configuration import FINALITY_DEPTH
@@ -26,6 +24,7 @@ from indexer.store.base import Store
 from tests.e2e.crowd import Crowd, pairs_and_escrow
 from tests.e2e.support import (
     Setting,
+    Told,
     backfill_all,
     block_hash,
     digests,
@@ -38,26 +37,9 @@ from tests.e2e.support import (
 pytestmark = pytest.mark.anvil
 
 A_RANGE = 64
+DIFFERENCE = "logs and answers differ"
 SETTLED = 6
 """Blocks after which each answer by logs is believed."""
-
-
-@dataclass
-class Told:
-    """What the daemon tells of contracts, in its log."""
-
-    events: list[MutableMapping[str, Any]] = field(default_factory=list)
-
-    @property
-    def log(self) -> Any:
-        return structlog.wrap_logger(structlog.ReturnLogger(), processors=[self._keep])
-
-    def _keep(self, _: object, __: str, event: MutableMapping[str, Any]) -> str:
-        self.events.append(event)
-        return ""
-
-    def differences(self) -> list[MutableMapping[str, Any]]:
-        return [event for event in self.events if event["event"] == "logs and answers differ"]
 
 
 @dataclass
@@ -138,7 +120,7 @@ async def test_of_a_node_that_leaves_out_one_log_in_a_thousand_each_is_told_and_
         for _ in range(2):
             await at.rest(bookkeeping.AUDIT_EVERY)
         await at.mended(last)
-        told = at.told.differences()
+        told = at.told.of(DIFFERENCE)
         print(f"{blocks} blocks: {len(lacking.logs)} logs left out, told: {told}")
         assert {one["contract"] for one in told} == missed(lacking, fresh)
         assert {one["reason"] for one in told} == {LEFT_OUT}
@@ -180,7 +162,7 @@ async def test_a_backfill_from_such_a_node_gives_the_rows_of_plain_reads_and_no_
     print(f"{2 * blocks} blocks: {len(lacking.logs)} logs left out")
     pairs = {log["address"] for log in lacking.logs.values() if _is_sync(log)}
     assert pairs
-    assert {one["contract"] for one in told.differences()} == pairs
+    assert {one["contract"] for one in told.of(DIFFERENCE)} == pairs
     async with fresh.store(config) as store:
         escrow, dex = [await store.flows(f"{name}@devnet", first + 1, last) for name in ("escrow", "uniswap-v2")]
     whole = {token for token, _, _ in escrow.complete} | {pair for _, pair, _ in dex.complete}
@@ -213,7 +195,7 @@ async def test_a_node_that_answers_from_an_older_state_is_found_out_and_costs_th
         last = await at.blocks(20)
         await at.mended(last)
         assert stale.taken
-        put_right = [event for event in at.told.events if event["event"] == "a stored snapshot is put right"]
+        put_right = at.told.of("a stored snapshot is put right")
         assert {event["deployment"] for event in put_right} == {"escrow@devnet", "uniswap-v2@devnet"}
         assert all(setting.addresses.escrow in event["differs"] for event in put_right if event["deployment"][0] == "e")
         assert (await at.store.chain_state("devnet")).ways == {"folded": 12, "triggered": 1}

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ from indexer.units import USD_DECIMALS
 from indexer.valuation.attribution import LOGS
 from indexer.valuation.parts import Parts
 from indexer.valuation.rollup import DAY_S, level_at, median, span_of
-from tests.e2e.support import Setting, backfill_all, index_each, tvl
+from tests.e2e.support import Setting, backfill_all, index_each, only, tvl
 
 pytestmark = pytest.mark.anvil
 
@@ -111,12 +112,6 @@ async def _index(setting: Setting, config: Path, first: int, last: int) -> None:
         flows = {ESCROW: [flow for place in places for flow in _transfers(setting.net, place, first + 1, last)]}
         covered = {ESCROW: [Covered(first + 1, last, frozenset(places))]}
         await store.commit(Commit("devnet", flows=flows, covered=covered))
-
-
-def _only_escrow(text: str) -> str:
-    """Without the other protocols, which no log follows."""
-    head, *protocols = text.split("[[protocols]]")
-    return "[[protocols]]".join([head, *(one for one in protocols if 'name = "escrow"' in one)])
 
 
 def _transfers(net: Devnet, place: Place, first: int, last: int) -> Iterator[Flow]:
@@ -307,7 +302,7 @@ async def test_the_programs_own_ledger_explains_the_same(played: Played) -> None
 
     In no block did units and prices move together, so it is the same to the last unit how the units are known.
     """
-    config = played.setting.configure("by_logs.toml", change=_only_escrow)
+    config = played.setting.configure("by_logs.toml", change=partial(only, names=["escrow"]))
     await backfill_all(config, played.setting.addresses.ready_block)
     by_logs = replace(played, config=config)
     flash = await by_logs.why(ESCROW, "a flash deposit")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import structlog
 from aiohttp import web
 
 from devnet import Addresses, Devnet
@@ -23,6 +22,7 @@ from indexer.store import open_store
 from indexer.store.base import Point, Store
 from tests.e2e.support import (
     Setting,
+    Told,
     backfill_all,
     block_hash,
     digests,
@@ -67,7 +67,7 @@ class Trial:
     config: Path
     store: Store
     first: int
-    said: list[dict[str, Any]]
+    said: list[MutableMapping[str, Any]]
     change: Callable[[str], str]
 
     @property
@@ -92,7 +92,7 @@ class Trial:
     async def is_final(self, number: int) -> None:
         await final_at(self.store, number)
 
-    def heard(self, event: str, **fields: object) -> list[dict[str, Any]]:
+    def heard(self, event: str, **fields: object) -> list[MutableMapping[str, Any]]:
         """What the daemon said under a title, with these fields."""
         return [one for one in self.said if one["event"] == event and fields.items() <= one.items()]
 
@@ -158,12 +158,7 @@ async def prepared(
 async def running(trial: Trial) -> AsyncIterator[None]:
     """The daemon over a trial's store."""
 
-    def keep(_: object, level: str, event: dict[str, Any]) -> str:
-        trial.said.append({"level": level, **event})
-        return ""
-
-    log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[keep])
-    async with following(load_program(trial.config), trial.store, log):
+    async with following(load_program(trial.config), trial.store, Told(trial.said).log):
         yield
 
 

@@ -35,11 +35,6 @@ from tests.unit.chain.log_nodes import (
 )
 
 
-@pytest.fixture
-def node() -> Node:
-    return Node("one")
-
-
 async def test_few_contracts_are_asked_for_by_name(node: Node) -> None:
     nodes = Nodes([node])
     at = node.mine(log(POOLS[1], (SYNC,), 5), log(STRANGER, (SYNC,), 6))

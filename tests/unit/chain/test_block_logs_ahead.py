@@ -33,11 +33,6 @@ from tests.unit.chain.log_nodes import (
 )
 
 
-@pytest.fixture
-def node() -> Node:
-    return Node("one")
-
-
 async def looked(nodes: Nodes, read: BlockLogs, number: int, *blocks: BlockRef) -> None:
     """A look at blocks that may be there, with what rides along."""
     last = blocks[-1].number if blocks else number
