@@ -110,10 +110,9 @@ def quantity(value: Any) -> int:
 
 def hash32(value: Any) -> Hash:
     """32 bytes in hex, lower-case. Raises EndpointError (MALFORMED)."""
-    lower = value.lower() if isinstance(value, str) else ""
-    if not _HASH.fullmatch(lower):
-        raise EndpointError("not a hash", verdict=Verdict.MALFORMED)
-    return Hash(lower)
+    if isinstance(value, str) and (_HASH.fullmatch(value) or _HASH.fullmatch(value := value.lower())):
+        return Hash(value)
+    raise EndpointError("not a hash", verdict=Verdict.MALFORMED)
 
 
 def _parse_all(ats: Sequence[At], items: Sequence[Any]) -> list[BlockRef | EndpointError | None]:

@@ -33,8 +33,9 @@ class Matcher:
         self._least_topics = len(query.topics)
         wanted = [*query.topics, *[None] * MOST_TOPICS][:MOST_TOPICS]
         self._emitters = _Seen(_asked_for(_address, query.addresses or None))
-        self._topics = [_Seen(_asked_for(hash32, some)) for some in wanted]
         self._hashes, self._numbers, self._indices = _Seen(hash32), _Seen(self._in_range), _Seen(quantity)
+        anything = _Seen(hash32)
+        self._topics = [anything if some is None else _Seen(_asked_for(hash32, some)) for some in wanted]
         self._seen: list[dict[Any, Any]] = [self._emitters, *self._topics, self._hashes, self._numbers, self._indices]
 
     def parse(self, answer: Any) -> list[Log]:

@@ -131,7 +131,7 @@ class Ledger:
         self.belief.rewind(ancestor.number)
 
     def _forget(self, number: int) -> None:
-        if number >= min(self.blocks) + self.kept // 8:
+        if number >= next(iter(self.blocks)) + self.kept // 8:
             self.book.forget(number)
             self.blocks = {n: block for n, block in self.blocks.items() if n >= number}
             self._kept = [log for log in self._kept if log.block_number >= number]

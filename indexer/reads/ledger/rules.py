@@ -186,16 +186,12 @@ def _feed(proxy: Address, _: bytes, around: Surroundings) -> Rule | None:
 
 
 def _came(state: State, log: Log, _: int) -> State | None:
-    return (_int(state) + int.from_bytes(log.data, "big"),) if len(log.data) == WORD else None
+    return (state[0] + int.from_bytes(log.data, "big"),) if len(log.data) == WORD else None
 
 
 def _went(state: State, log: Log, _: int) -> State | None:
-    left = _int(state) - int.from_bytes(log.data, "big")
+    left = state[0] - int.from_bytes(log.data, "big")
     return (left,) if len(log.data) == WORD and left >= 0 else None
-
-
-def _int(state: State, place: int = 0) -> int:
-    return state[place]
 
 
 def _synced(_: State, log: Log, timestamp: int) -> State | None:
@@ -217,22 +213,22 @@ def _answered(state: State, log: Log, _: int) -> State | None:
 
 def _skips_a_round(before: State, after: State) -> bool:
     """An aggregator numbers its rounds one by one; another phase begins anew."""
-    first, second = _int(before), _int(after)
+    first, second = before[0], after[0]
     return first >> 64 == second >> 64 and second - first > 1
 
 
 def _price_over_time(before: State, after: State) -> int:
     """Of Uniswap V2: reserve1 / reserve0 in 112 binary places, times the seconds that it lasted."""
-    return (_int(before, 1) << 112) // _int(before) * _lasted(before, after) if all(before[:2]) else 0
+    return (before[1] << 112) // before[0] * _lasted(before, after) if all(before[:2]) else 0
 
 
 def _reserve_over_time(before: State, after: State) -> int:
     """Of Solidly: reserve0 times the seconds that it lasted."""
-    return _int(before) * _lasted(before, after) if all(before[:2]) else 0
+    return before[0] * _lasted(before, after) if all(before[:2]) else 0
 
 
 def _lasted(before: State, after: State) -> int:
-    return (_int(after, 2) - _int(before, 2)) % 2**32
+    return (after[2] - before[2]) % 2**32
 
 
 def _unknown(*_: object) -> State | None:
