@@ -57,17 +57,10 @@ class Asking:
 
     def pick(self, need: Need, out: set[str], patience_s: float = 0.0) -> Member | None:
         """The endpoint to ask next. None: none may be asked within `patience_s`."""
-        cost = {m.label: m.endpoint.pace.cost(need.requests) for m in self.members}
-        usable = [
-            member
-            for member in self.members
-            if member.label not in out
-            and member.shut_s == 0
-            and member.endpoint.pace.wait_s(cost[member.label]) <= patience_s
-        ]
-        return min(usable, key=lambda member: self._rank(member, need, cost[member.label]), default=None)
+        usable = [m for m in self.members if m.label not in out and m.shut_s == 0 and _wait_s(m, need) <= patience_s]
+        return usable[0] if len(usable) == 1 else min(usable, key=lambda m: self._rank(m, need), default=None)
 
-    def _rank(self, member: Member, need: Need, cost: int) -> tuple[int, float]:
+    def _rank(self, member: Member, need: Need) -> tuple[int, float]:
         """Less is better: first whether it can answer truly, then how soon."""
         missing = need.highest is not None and member.head is not None and member.head < need.highest
         unfit = 8 * (member.label == need.avoid) + 4 * member.distrusted
@@ -75,7 +68,7 @@ class Asking:
         known = member.latency(need.method)
         seconds = known.mean_s if known else _GUESS_S + 0.01 * member.place
         seconds *= (1.0 + 10.0 * member.error_share) * (0.8 if member is self._favourite else 1.0)
-        return unfit, seconds + max(0.0, member.endpoint.pace.wait_s(cost))
+        return unfit, seconds + max(0.0, _wait_s(member, need))
 
     def _pruned(self, member: Member, number: int | None) -> bool:
         """Whether it has shown that it forgets blocks of that depth."""
@@ -231,7 +224,7 @@ class Asking:
         """What to wait before the next round: a block's time, an endpoint's pause, or None for a plain backoff."""
         if best is not None and need.waits_for_block(best):
             return self._block_time_s
-        waits = [max(m.shut_s, m.endpoint.pace.wait_s(m.endpoint.pace.cost(need.requests))) for m in self.members]
+        waits = [max(m.shut_s, _wait_s(m, need)) for m in self.members]
         return min(waits, default=0.0) or None
 
     def settle(self, need: Need, replies: Replies) -> Replies:
@@ -246,6 +239,12 @@ class Asking:
             elif item is None and isinstance(pin, str):
                 self.numbers.pop(pin, None)
         return Replies(items, replies.endpoint)
+
+
+def _wait_s(member: Member, need: Need) -> float:
+    """Seconds until the endpoint's pace allows the batch."""
+    pace = member.endpoint.pace
+    return pace.wait_s(pace.cost(need.requests))
 
 
 async def _first_answer(tasks: set[asyncio.Task[Replies | None]], need: Need) -> Replies | None:
