@@ -16,7 +16,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -86,8 +86,17 @@ class SqliteFile(Engine):
         if readers is not None:
             await readers.close()
         if writer is not None:
-            async with self._alone_if_possible():
-                await writer.close()
+            async with self._turn:
+                await self._close(writer)
+
+    async def _close(self, writer: _Threads) -> None:
+        """Alone, but never kept from it: where the lock's file cannot be written, neither could the database."""
+        try:
+            with suppress(StoreUnusable, StoreBusy), self._named_errors():
+                await self._lock.acquire(self._patience_s)
+            await writer.close()
+        finally:
+            self._lock.release()
 
     async def is_empty(self) -> bool:
         with self._named_errors():
@@ -99,16 +108,23 @@ class SqliteFile(Engine):
             return await asyncio.wrap_future(self._readers.run(work))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        async with self._alone():
-            assert self._writer is not None, "the store is not open"
-            with self._named_errors():
-                return await _to_its_end(self._writer.run(work))
+        return await self._alone(_Threads.run, work)
 
     async def reshape(self, work: Callable[[Connection], T]) -> T:
-        async with self._alone():
+        return await self._alone(_Threads.reshape, work)
+
+    async def _alone(
+        self, begin: Callable[[_Threads, Callable[[Connection], T]], Future[T]], work: Callable[[Connection], T]
+    ) -> T:
+        """Work of the writer's, as the only one among this process's tasks, and among processes."""
+        async with self._turn:
             assert self._writer is not None, "the store is not open"
             with self._named_errors():
-                return await _to_its_end(self._writer.reshape(work))
+                await self._lock.acquire(self._patience_s)
+                try:
+                    return await _to_its_end(begin(self._writer, work))
+                finally:
+                    self._lock.release()
 
     @asynccontextmanager
     async def _lease(self, name: str) -> AsyncIterator[None]:
@@ -123,31 +139,6 @@ class SqliteFile(Engine):
 
     def lease(self, name: str) -> AbstractAsyncContextManager[None]:
         return self._lease(name)
-
-    @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[None]:
-        """The only writer among this process's tasks, and among processes."""
-        async with self._turn:
-            with self._named_errors():
-                await self._lock.acquire(self._patience_s)
-            try:
-                yield
-            finally:
-                self._lock.release()
-
-    @asynccontextmanager
-    async def _alone_if_possible(self) -> AsyncIterator[None]:
-        """Alone, but never kept from closing: where the lock's file cannot be written, neither could the database."""
-        try:
-            alone = self._alone()
-            await alone.__aenter__()
-        except (StoreUnusable, StoreBusy):
-            yield
-            return
-        try:
-            yield
-        finally:
-            await alone.__aexit__(None, None, None)
 
     def _beside(self, ending: str) -> Path:
         return self.path.with_name(f"{self.path.name}.{ending}")
