@@ -190,7 +190,7 @@ class Floor:
 
     async def follow(self, batches: Sequence[Sequence[Request]], commit: Commit) -> None:
         """One block."""
-        used = {flow.token for flows in commit.flows.values() for flow in flows}
+        used = {token for of in commit.flows.values() for _, gross in of for token, *_ in gross}
         amounts: list[int] = []
         for batch in batches:
             for answer in await ask(self._session, self._url, batch):
@@ -202,10 +202,9 @@ class Floor:
         at, write = commit.heads[-1], self._database.execute
         write("BEGIN IMMEDIATE")
         for row, flows in enumerate(commit.flows.values()):
-            of_block = write("INSERT INTO flow_block VALUES (NULL, ?, ?, ?) RETURNING id", (row, at.number, at.hash))
-            (block_id,) = of_block.fetchone()
-            rows = [(block_id, i, str(amounts[i % len(amounts)]), "0") for i in range(len(flows))]
-            self._database.executemany("INSERT INTO flow VALUES (?, ?, ?, ?)", rows)
+            of_block = [(i, str(amounts[i % len(amounts)]), "0") for _, gross in flows for i in range(len(gross))]
+            columns = (row, at.number, at.hash, at.parent_hash, at.timestamp, orjson.dumps(of_block))
+            write("INSERT INTO block_flows VALUES (NULL, ?, ?, ?, ?, ?, ?)", columns)
         write("INSERT INTO head VALUES (?, ?, ?, ?)", (at.number, at.hash, at.parent_hash, at.timestamp))
         write("DELETE FROM head WHERE number < ?", (at.number - 1024,))
         write("INSERT OR REPLACE INTO chain VALUES (1, ?)", (at.number,))
@@ -216,9 +215,10 @@ class Floor:
 
 _TABLES = """
 PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
-CREATE TABLE flow_block (id INTEGER PRIMARY KEY, deployment INTEGER, number INTEGER, hash TEXT);
-CREATE UNIQUE INDEX flow_block_hash ON flow_block (deployment, hash);
-CREATE TABLE flow (block INTEGER, place INTEGER, came TEXT, went TEXT, PRIMARY KEY (block, place)) WITHOUT ROWID;
+CREATE TABLE block_flows (
+    id INTEGER PRIMARY KEY, deployment INTEGER, number INTEGER, hash TEXT, parent TEXT, timestamp INTEGER, flows TEXT
+);
+CREATE UNIQUE INDEX block_flows_number ON block_flows (deployment, number);
 CREATE TABLE head (number INTEGER PRIMARY KEY, hash TEXT, parent TEXT, timestamp INTEGER);
 CREATE TABLE chain (id INTEGER PRIMARY KEY, folded INTEGER);
 CREATE TABLE covered (id INTEGER PRIMARY KEY, upto INTEGER);

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from indexer.model import BlockRef, Flow
+from indexer.model import BlockRef
 from indexer.reads.ledger.audit import Difference, audit, changed, rotation, settle
 from indexer.reads.ledger.ledger import Ledger
-from indexer.run.flows import Flowing
+from indexer.run.flows import BlockFlows, Flowing
 from indexer.run.known import Taken
 from indexer.run.standing import Standing
 from indexer.store.base import Commit, Covered, Folded
@@ -44,7 +44,7 @@ class Bookkeeper:
     _audited: int = -AUDIT_EVERY
     _final: int = -FINAL_EVERY
     _turn: int = 0
-    _flows: dict[str, list[Flow]] = field(default_factory=dict)
+    _flows: BlockFlows = field(default_factory=dict)
 
     def note(self, block: BlockRef) -> None:
         """A block that follows the last one noted."""
@@ -60,7 +60,8 @@ class Bookkeeper:
         self.ledger.rewind(ancestor)
         self.flowing.rewind(ancestor)
         self._flows = {
-            key: [flow for flow in flows if flow.at.number <= ancestor.number] for key, flows in self._flows.items()
+            key: [(at, gross) for at, gross in flows if at.number <= ancestor.number]
+            for key, flows in self._flows.items()
         }
 
     async def catch_up(self) -> None:

@@ -19,13 +19,13 @@ from structlog.typing import FilteringBoundLogger
 
 from indexer.chain.blocks import headers
 from indexer.errors import ChainUnavailable, WrongFork
-from indexer.model import BlockRef, Flow
+from indexer.model import BlockRef
 from indexer.reads.batch import Counted
 from indexer.reads.ledger.audit import prove
 from indexer.reads.ledger.book import Moves, Track
 from indexer.reads.ledger.ledger import Ledger
 from indexer.run.bookkeeping import FOLDED_AT_ONCE
-from indexer.run.flows import Flowing
+from indexer.run.flows import BlockFlows, Flowing
 from indexer.run.known import Taken
 from indexer.run.live import LiveChain
 from indexer.run.program import Deployment
@@ -79,7 +79,7 @@ class Folded:
     standing: Standing
     blocks: Mapping[int, BlockRef]
     flowing: Flowing
-    flows: Mapping[str, list[Flow]]
+    flows: BlockFlows
 
 
 def range_blocks(live: LiveChain) -> int:
@@ -155,7 +155,7 @@ class _Range:
             end = self.numbers[-1] if number == missing[-1] else number
             if len(waiting) == POINTS_A_COMMIT or end == self.numbers[-1]:
                 covered, _ = folded.flowing.covered(folded.ledger) if end == self.numbers[-1] else ({}, {})
-                upto = {key: [flow for flow in some if flow.at.number <= end] for key, some in flows.items()}
+                upto = {key: [(at, gross) for at, gross in some if at.number <= end] for key, some in flows.items()}
                 await self._commit(waiting, replace(self._progress(), flows=upto, covered=covered))
                 flows = {key: some[len(upto[key]) :] for key, some in flows.items()}
                 for taken in waiting:

@@ -10,15 +10,18 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from indexer.model import Address, BlockRef, Bucket, Flow, Holding, Snapshot, Status
+from indexer.model import Address, BlockRef, Bucket, Holding, Snapshot, Status
 from indexer.reads.abi import interface
 from indexer.reads.ledger.book import Moves
 from indexer.reads.ledger.ledger import Ledger
 from indexer.reads.source import Key
-from indexer.store.base import Covered, Place
+from indexer.store.base import Covered, Gross, Place
 
 Owned: TypeAlias = tuple[str, Place]
 """A place, and the key of the deployment that holds it."""
+
+BlockFlows: TypeAlias = dict[str, list[tuple[BlockRef, Gross]]]
+"""Of each deployment what came and went, by block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +66,16 @@ class Flowing:
         self._covered[owned] = tip
         self._new.add(owned[0])
 
-    def flows(self, moved: Iterable[tuple[BlockRef, Moves]]) -> dict[str, list[Flow]]:
+    def flows(self, moved: Iterable[tuple[BlockRef, Moves]]) -> BlockFlows:
         """Of each deployment what came and went, in blocks that were just folded."""
-        found: dict[str, list[Flow]] = {}
+        found: BlockFlows = {}
         for block, moves in moved:
+            here: dict[str, dict[Place, tuple[int, int]]] = {}
             for track, amounts in moves.items():
                 for (deployment, place), index in self._by_key.get(track.key, ()):
-                    came, went = amounts[2 * index : 2 * index + 2]
-                    found.setdefault(deployment, []).append(Flow(block, *place, came, went))
+                    here.setdefault(deployment, {})[place] = amounts[2 * index], amounts[2 * index + 1]
+            for deployment, gross in here.items():
+                found.setdefault(deployment, []).append((block, gross))
         return found
 
     def covered(self, ledger: Ledger) -> tuple[dict[str, list[Covered]], dict[str, frozenset[Place]]]:
@@ -129,9 +134,8 @@ def _source_of(holding: Holding, tokens: Collection[Address], ledger: Ledger) ->
         return None
     for source in _candidates(holding, tokens):
         track = ledger.book.tracks.get(source.key)
-        state = track.state if track else None
-        if isinstance(state, tuple) and state[source.amount] == holding.amount:
-            return source
+        if track and isinstance(track.state, tuple) and track.state[source.amount] == holding.amount:
+            return _Source(track.key, source.amount)
     return None
 
 

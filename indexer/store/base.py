@@ -35,6 +35,9 @@ class DeploymentRow:
 Place: TypeAlias = tuple[Address, Address, Bucket]
 """Token, owner and bucket: what a flow of a deployment is of."""
 
+Gross: TypeAlias = Mapping[Place, tuple[int, int]]
+"""Raw units that came to each place in a block, and those that left it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Covered:
@@ -108,7 +111,7 @@ class Commit:
     traffic: Mapping[str, int] | None = None
     ways: Mapping[str, int] | None = None
     audited: int = 0
-    flows: Mapping[str, Sequence[Flow]] = field(default_factory=dict)
+    flows: Mapping[str, Sequence[tuple[BlockRef, Gross]]] = field(default_factory=dict)
     covered: Mapping[str, Sequence[Covered]] = field(default_factory=dict)
     uncovered: Mapping[str, Sequence[Covered]] = field(default_factory=dict)
     folded: Folded | None = None

@@ -32,18 +32,19 @@ class ExactInteger(TypeDecorator[int]):
 
 
 def _as_text(value: int | None) -> str | None:
-    return None if value is None else str(_exact(value))
+    return None if value is None else str(exact(value))
 
 
 def _as_decimal(value: int | None) -> Decimal | None:
-    return None if value is None else Decimal(_exact(value))
+    return None if value is None else Decimal(exact(value))
 
 
 def _as_integer(value: str | Decimal | None) -> int | None:
     return None if value is None else int(value)
 
 
-def _exact(value: int) -> int:
+def exact(value: int) -> int:
+    """The same integer. Raises TypeError for anything else, a bool too."""
     if type(value) is not int:
         raise TypeError(f"an exact integer is needed, not {type(value).__name__}")
     return value

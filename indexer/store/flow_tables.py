@@ -9,8 +9,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Index, Table, Text, UniqueConstraint
 from sqlmodel import Field
 
-from indexer.store.exact import ExactInteger
-from indexer.store.tables import LIVE, Base, Id
+from indexer.store.tables import ABANDONED, LIVE, Base, Id
 
 
 class PlaceRow(Base, table=True):
@@ -26,13 +25,16 @@ class PlaceRow(Base, table=True):
     bucket: str = Field(sa_type=Text)
 
 
-class FlowBlockRow(Base, table=True):
-    """A block in which a deployment had flows. At most one of a number is live."""
+class BlockFlowsRow(Base, table=True):
+    """What came to a deployment and left it in a block. At most one block of a number is live.
 
-    __tablename__ = "flow_block"
+    `flows` is JSON: of each place its id, and the raw units that came and that went, as decimal text.
+    """
+
+    __tablename__ = "block_flows"
     __table_args__ = (
-        UniqueConstraint("deployment_id", "hash"),
-        Index("uq_flow_block_live", "deployment_id", "number", unique=True, **LIVE),
+        Index("uq_block_flows_live", "deployment_id", "number", unique=True, **LIVE),
+        Index("ix_block_flows_abandoned", "deployment_id", "number", **ABANDONED),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
@@ -42,18 +44,7 @@ class FlowBlockRow(Base, table=True):
     parent_hash: str = Field(sa_type=Text)
     timestamp: int = Field(sa_type=BigInteger)
     live: bool
-
-
-class FlowRow(Base, table=True):
-    """Raw units that came to a place and left it in a block."""
-
-    __tablename__ = "flow"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-
-    block_id: int = Field(primary_key=True, foreign_key="flow_block.id", sa_type=Id)
-    place_id: int = Field(primary_key=True, foreign_key="place.id", sa_type=Id)
-    amount_in: int = Field(sa_type=ExactInteger)
-    amount_out: int = Field(sa_type=ExactInteger)
+    flows: str = Field(sa_type=Text)
 
 
 class CoveredRow(Base, table=True):
@@ -83,5 +74,5 @@ metadata = Base.metadata
 """Of every table: these, and those of `tables`."""
 
 _all: dict[str, Table] = dict(metadata.tables)
-place, flow_block, flow = _all["place"], _all["flow_block"], _all["flow"]
+place, block_flows = _all["place"], _all["block_flows"]
 covered, covering = _all["covered"], _all["covering"]

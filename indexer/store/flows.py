@@ -6,69 +6,70 @@ them again at any time, and whether they were kept depends on how a series was f
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from itertools import groupby, islice
-from operator import attrgetter
-from typing import Any
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, not_, select, update
 
 from indexer.model import Address, BlockRef, Bucket, Flow
 from indexer.store import coverage
 from indexer.store import flow_tables as f
 from indexer.store import tables as t
-from indexer.store.base import Covered, Flows, Place
+from indexer.store.base import Covered, Flows, Gross, Place
 from indexer.store.coverage import Coverage, Span
 from indexer.store.deltas import Ids, Memory
-from indexer.store.engine import insert, returning_id, upsert
-from indexer.store.prepared import put_columns, put_returning
+from indexer.store.engine import insert
+from indexer.store.exact import exact
+from indexer.store.prepared import put
 from indexer.store.rows import block_columns, block_of
 from indexer.store.runs import runs_text
 from indexer.store.snapshots import deployment_id
 
-_B = f.flow_block.c
-_OTHER = (_B.deployment_id == bindparam("of"), _B.number == bindparam("at"), _B.hash != bindparam("by"), _B.live)
-_HIGHEST = select(func.max(_B.number)).where(_B.deployment_id == bindparam("of"), _B.live)
-_OTHER_DIES = update(f.flow_block).where(*_OTHER).values(live=False)
+_B = f.block_flows.c
+_FORKS = (_B.live, not_(_B.live))
+"""Each has an index of its own."""
 
+_OF = _B.deployment_id == bindparam("of")
+_HIGHEST = [select(func.max(_B.number)).where(_OF, fork) for fork in _FORKS]
+_IN_RANGE = _B.number.between(bindparam("first"), bindparam("last"))
+_STORED = [select(f.block_flows).where(_OF, _IN_RANGE, fork) for fork in _FORKS]
+_ONE = _B.id == bindparam("row")
+_DIES, _GOES = update(f.block_flows).where(_ONE).values(live=False), delete(f.block_flows).where(_ONE)
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """A deployment's flows of a block, and the ids of their places."""
-
-    writer: FlowWriter
-    at: BlockRef
-    flows: Sequence[Flow]
-    places: Sequence[int]
-
-    def row(self) -> dict[str, Any]:
-        return {"deployment_id": self.writer.deployment, "live": True, **block_columns(self.at)}
+Amounts: TypeAlias = dict[int, tuple[int, int]]
+"""What came and what went, by the id of its place."""
 
 
 def put_flows(
-    connection: Connection, flows: Sequence[tuple[FlowWriter, Sequence[Flow]]], highest: dict[int, int]
+    connection: Connection,
+    flows: Sequence[tuple[FlowWriter, Sequence[tuple[BlockRef, Gross]]]],
+    highest: dict[int, int],
 ) -> None:
     """Write flows of one fork; those that are there are written over, and other blocks of their numbers are no more.
 
-    `highest` remembers each deployment's highest live block. Raises ValueError for an amount below zero.
+    `highest` remembers each deployment's highest block. Raises ValueError for an amount below zero, TypeError for one
+    that is no integer.
     """
-    blocks = [block for writer, some in flows for block in writer.by_block(some)]
-    for block in blocks:
-        deployment, number = block.writer.deployment, block.at.number
-        known = highest[deployment] if deployment in highest else block.writer.highest()
-        if number <= known:
-            block.writer.bury(block.at)
-        highest[deployment] = max(number, known)
-    new = returning_id(upsert(connection, f.flow_block, ("deployment_id", "hash"), ("live",)))
-    made = put_returning(connection, new, [block.row() for block in blocks])
-    columns = {
-        "block_id": [block_id for (block_id,), block in zip(made, blocks, strict=True) for _ in block.flows],
-        "place_id": [place_id for block in blocks for place_id in block.places],
-        "amount_in": [flow.amount_in for block in blocks for flow in block.flows],
-        "amount_out": [flow.amount_out for block in blocks for flow in block.flows],
-    }
-    put_columns(connection, upsert(connection, f.flow, ("block_id", "place_id"), ("amount_in", "amount_out")), columns)
+    rows: list[dict[str, Any]] = []
+    for writer, some in flows:
+        blocks, of = writer.by_block(some), {"deployment_id": writer.deployment, "live": True}
+        known = highest[writer.deployment] if writer.deployment in highest else writer.highest()
+        writer.take_out(blocks, known)
+        rows += [{**of, **block_columns(at), "flows": flows_text(amounts)} for at, amounts in blocks.items()]
+        highest[writer.deployment] = max([known, *(at.number for at in blocks)])
+    put(connection, insert(connection, f.block_flows), rows)
+
+
+def flows_text(amounts: Amounts) -> str:
+    """As JSON: of each place its id, what came and what went, as decimal text."""
+    return "[" + ",".join([f'[{place_id},"{came}","{went}"]' for place_id, (came, went) in amounts.items()]) + "]"
+
+
+def amounts_in(text: str) -> Amounts:
+    """`flows_text` read back."""
+    return {place_id: (int(came), int(went)) for place_id, came, went in json.loads(text)}
 
 
 class FlowWriter:
@@ -80,13 +81,14 @@ class FlowWriter:
         self._ids = memory.places.setdefault(deployment, Ids())
         self._texts = memory.covered
 
-    def by_block(self, flows: Sequence[Flow]) -> list[_Block]:
-        """Flows of one block each. Raises ValueError for an amount below zero."""
-        if any(flow.amount_in < 0 or flow.amount_out < 0 for flow in flows):
-            raise ValueError("a flow of less than nothing")
-        places = iter(self._placed([place_of(flow) for flow in flows]))
-        grouped = [(at, list(some)) for at, some in groupby(flows, key=attrgetter("at"))]
-        return [_Block(self, at, some, list(islice(places, len(some)))) for at, some in grouped]
+    def by_block(self, flows: Sequence[tuple[BlockRef, Gross]]) -> dict[BlockRef, Amounts]:
+        """Flows of each block, checked. Raises as `put_flows`."""
+        blocks: dict[BlockRef, Amounts] = {}
+        for at, gross in flows:
+            if min(map(exact, chain.from_iterable(gross.values())), default=0) < 0:
+                raise ValueError("a flow of less than nothing")
+            blocks.setdefault(at, {}).update(zip(self._placed(gross), gross.values(), strict=True))
+        return blocks
 
     def cover(self, covered: Covered) -> None:
         """Say that all flows of some places are known in some blocks."""
@@ -101,15 +103,24 @@ class FlowWriter:
         self._coverage.go_on(first, self._text(places))
 
     def highest(self) -> int:
-        """The highest block with flows that is not of an abandoned fork; -1 where there is none."""
-        found = self._connection.execute(_HIGHEST, {"of": self.deployment}).scalar()
-        return -1 if found is None else int(found)
+        """The highest block with flows, of whatever fork; -1 where there is none."""
+        found = [self._connection.execute(query, {"of": self.deployment}).scalar() for query in _HIGHEST]
+        return max(-1 if number is None else int(number) for number in found)
 
-    def bury(self, at: BlockRef) -> None:
-        """Another block of this one's number is no more."""
-        place = {"of": self.deployment, "at": at.number, "by": at.hash}
-        if self._connection.execute(_OTHER_DIES, place).rowcount:
-            self._coverage.cut(at.number, at.number, None)
+    def take_out(self, blocks: dict[BlockRef, Amounts], highest: int) -> None:
+        """Make room for blocks: what is stored of them comes to them, and goes; others of their numbers are no more."""
+        below = {at.number: at for at in blocks if at.number <= highest}
+        if not below:
+            return
+        stored = {"of": self.deployment, "first": min(below), "last": max(below)}
+        for row in [row for query in _STORED for row in self._connection.execute(query, stored)]:
+            at = below.get(row.number)
+            if at is not None and row.hash == at.hash:
+                blocks[at] = {**amounts_in(row.flows), **blocks[at]}
+                self._connection.execute(_GOES, {"row": row.id})
+            elif at is not None and row.live:
+                self._connection.execute(_DIES, {"row": row.id})
+                self._coverage.cut(at.number, at.number, None)
 
     def _text(self, places: frozenset[Place]) -> str:
         """The runs of ids that stand for places. The same set comes with every block, so it is made once."""
@@ -146,7 +157,7 @@ def supersede(connection: Connection, chain_id: int, ancestor: BlockRef) -> None
     """Take back what a chain's blocks above the ancestor said, and that anything is known of them."""
     ours = select(t.deployment.c.id).where(t.deployment.c.chain_id == chain_id)
     above = (_B.deployment_id.in_(ours), _B.live, _B.number > ancestor.number)
-    connection.execute(update(f.flow_block).where(*above).values(live=False))
+    connection.execute(update(f.block_flows).where(*above).values(live=False))
     coverage.supersede(connection, chain_id, ancestor)
 
 
@@ -155,20 +166,14 @@ def flows(connection: Connection, key: str, from_block: int, to_block: int) -> F
     deployment = deployment_id(connection, key)
     if deployment is None:
         return Flows((), frozenset())
-    p, b = f.place.c, f.flow_block.c
+    p, b = f.place.c, f.block_flows.c
     named = select(f.place).where(p.deployment_id == deployment)
     places = {row.id: place_in(row) for row in connection.execute(named)}
-    columns = (b.number, b.hash, b.parent_hash, b.timestamp, *f.flow.c)
-    query = select(*columns).select_from(f.flow.join(f.flow_block)).where(b.deployment_id == deployment, b.live)
-    found = connection.execute(query.where(b.number >= from_block, b.number <= to_block)).all()
-    items = sorted((_flow(row, places[row.place_id]) for row in found), key=_in_order)
+    blocks = select(f.block_flows).where(b.deployment_id == deployment, b.live)
+    found = connection.execute(blocks.where(b.number >= from_block, b.number <= to_block)).all()
+    items = sorted((flow for row in found for flow in _flows(row, places)), key=_in_order)
     complete = coverage.complete(connection, deployment, from_block, to_block)
     return Flows(tuple(items), frozenset(places[place_id] for place_id in complete))
-
-
-def place_of(flow: Flow) -> Place:
-    """What a flow is of: token, owner and bucket."""
-    return flow[1:4]
 
 
 def _refresh(connection: Connection, deployment: int, ids: Ids) -> None:
@@ -182,11 +187,11 @@ def place_in(row: Row[Any]) -> Place:
     return Address(row.token), Address(row.owner), Bucket(row.bucket)
 
 
-def _flow(row: Row[Any], place: Place) -> Flow:
+def _flows(row: Row[Any], places: Mapping[int, Place]) -> Iterator[Flow]:
     at = block_of(row)
     assert at is not None
-    return Flow(at, *place, row.amount_in, row.amount_out)
+    return (Flow(at, *places[place_id], *amounts) for place_id, amounts in amounts_in(row.flows).items())
 
 
 def _in_order(flow: Flow) -> tuple[int, Place]:
-    return flow.at.number, place_of(flow)
+    return flow.at.number, flow[1:4]

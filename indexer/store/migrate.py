@@ -15,7 +15,7 @@ from indexer.errors import StoreIncompatible, StoreUnusable, clean
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "pre_0007"
+HEAD = "pre_0008"
 """The newest revision. `pre_` ones come before new code starts; `post_` ones may follow when no old code runs."""
 
 

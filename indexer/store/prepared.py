@@ -27,13 +27,8 @@ def put(connection: Connection, statement: UpdateBase, rows: Sequence[Row]) -> N
     that the type of its column refuses.
     """
     if rows:
-        put_columns(connection, statement, _columns(rows))
-
-
-def put_columns(connection: Connection, statement: UpdateBase, columns: Columns) -> None:
-    """As `put`, given the values of each column for all rows."""
-    prepared = _prepared(connection.dialect, statement, tuple(columns))
-    _cursor(connection).executemany(prepared.text, prepared.rows(columns))
+        prepared = _prepared(connection.dialect, statement, tuple(rows[0]))
+        _cursor(connection).executemany(prepared.text, prepared.rows(_columns(rows)))
 
 
 def put_returning(connection: Connection, statement: UpdateBase, rows: Sequence[Row]) -> list[tuple[Any, ...]]:

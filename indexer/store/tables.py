@@ -20,6 +20,7 @@ Id = BigInteger().with_variant(Integer(), "sqlite")
 
 CANONICAL = "state <> 'superseded'"
 LIVE: dict[str, Any] = {"sqlite_where": text("live = 1"), "postgresql_where": text("live")}
+ABANDONED: dict[str, Any] = {"sqlite_where": text("live = 0"), "postgresql_where": text("NOT live")}
 
 
 class Base(SQLModel):
@@ -66,6 +67,7 @@ class HeadRow(Base, table=True):
     """One of the last followed canonical blocks of a chain."""
 
     __tablename__ = "head"
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     chain_id: int = Field(primary_key=True, foreign_key="chain.id", sa_type=Id)
     number: int = Field(primary_key=True, sa_type=BigInteger)

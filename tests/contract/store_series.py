@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from hypothesis import strategies as st
 
@@ -11,6 +11,7 @@ from indexer.model import (
     Address,
     BlockRef,
     Bucket,
+    Flow,
     Grade,
     Hash,
     Holding,
@@ -22,7 +23,7 @@ from indexer.model import (
     Token,
     Total,
 )
-from indexer.store.base import DeploymentRow
+from indexer.store.base import DeploymentRow, Gross
 from indexer.units import UINT256_MAX, usd_value
 
 PRICE_ONE = 10**36
@@ -38,6 +39,11 @@ def block(number: int, fork: int = 0, parent_fork: int | None = None) -> BlockRe
 
 def _hash(number: int, fork: int) -> Hash:
     return Hash(f"0x{number * 1000 + fork:064x}")
+
+
+def gross(flows: Iterable[Flow]) -> list[tuple[BlockRef, Gross]]:
+    """Flows as they are committed: by block and place."""
+    return [(flow.at, {flow[1:4]: (flow.amount_in, flow.amount_out)}) for flow in flows]
 
 
 def deployment(key: str, chain: str = "chain") -> DeploymentRow:

@@ -18,7 +18,7 @@ from indexer.store.base import Commit, Covered, Store
 from indexer.valuation.attribution import attribute
 from indexer.valuation.parts import Parts, sum_parts
 from tests.contract.store_engines import Make, engines, new_store
-from tests.contract.store_series import deployment
+from tests.contract.store_series import deployment, gross
 from tests.contract.test_store_properties import fresh, relaxed
 from tests.unit.valuation.histories import History, at, histories
 
@@ -46,7 +46,7 @@ async def fill(store: Store, chain: str, key: str, history: History, order: list
         await store.commit(Commit(chain, [one]))
     kept = [flow for flow in history.flows if (flow.token, flow.owner, flow.bucket) in history.logged]
     covered = [Covered(0, len(history.snapshots), history.logged)]
-    await store.commit(Commit(chain, flows={key: kept}, covered={key: covered}))
+    await store.commit(Commit(chain, flows={key: gross(kept)}, covered={key: covered}))
 
 
 async def explained(store: Store, key: str, stretch: Stretch, every: Cadence | None = None) -> Explained:

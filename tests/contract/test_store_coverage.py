@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from indexer.model import Bucket, Hash
 from indexer.store.base import Commit, Covered, Folded, Place, Store
 from tests.contract.store_engines import Make, engines, new_store
-from tests.contract.store_series import OWNERS, TOKENS, block, deployment
+from tests.contract.store_series import OWNERS, TOKENS, block, deployment, gross
 from tests.contract.test_store_flows import flow
 from tests.contract.test_store_properties import fresh, relaxed
 
@@ -91,8 +91,8 @@ async def test_what_an_audit_takes_back_in_the_middle_is_not_covered_there_and_a
 
 async def test_another_block_of_a_number_takes_its_coverage_and_leaves_what_goes_on(store: Store) -> None:
     await store.commit(folded(4, POOL))
-    await store.commit(Commit("chain", flows={KEY: [flow(block(6))]}, folded=Folded(ONE, 7)))
-    await store.commit(Commit("chain", flows={KEY: [flow(block(6, 1))]}))
+    await store.commit(Commit("chain", flows={KEY: gross([flow(block(6))])}, folded=Folded(ONE, 7)))
+    await store.commit(Commit("chain", flows={KEY: gross([flow(block(6, 1))])}))
     await store.commit(folded(9))
     assert await complete(store, 5, 5) == await complete(store, 7, 9) == {POOL}
     assert await complete(store, 6, 6) == set()

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from indexer.errors import UnknownName
 from indexer.model import BlockRef, Bucket, Flow, Snapshot
-from indexer.store.base import Commit, Covered, Flows, Place, Store
-from indexer.store.flows import place_of
+from indexer.store.base import Commit, Covered, Flows, Gross, Place, Store
 from indexer.valuation.attribution import Ledger, Moves
 from tests.contract.store_engines import Make, engines, new_store
-from tests.contract.store_series import OWNERS, TOKENS, block, deployment, plain
+from tests.contract.store_series import OWNERS, TOKENS, block, deployment, gross, plain
 from tests.contract.test_store_properties import fresh, relaxed
 
 KEY = "dex@chain"
@@ -41,7 +40,7 @@ def covered(first: int, last: int, *places: Place) -> dict[str, list[Covered]]:
 
 
 async def put(store: Store, *flows: Flow, **rest: object) -> None:
-    await store.commit(Commit("chain", flows={KEY: flows}, **rest))  # type: ignore[arg-type]
+    await store.commit(Commit("chain", flows={KEY: gross(flows)}, **rest))  # type: ignore[arg-type]
 
 
 async def test_flows_come_back_by_block_and_place_to_the_last_unit(store: Store) -> None:
@@ -103,7 +102,8 @@ async def test_a_flow_that_was_corrected_is_written_over(store: Store) -> None:
 
 async def test_one_commit_keeps_the_flows_of_several_deployments_apart(store: Store) -> None:
     for number in (4, 5):
-        both = {KEY: [flow(block(number), came=number)], "vault@chain": [flow(block(number), OTHER, went=number)]}
+        ours, theirs = flow(block(number), came=number), flow(block(number), OTHER, went=number)
+        both = {KEY: gross([ours]), "vault@chain": gross([theirs])}
         await store.commit(Commit("chain", flows=both))
     assert (await store.flows(KEY, 4, 5)).items == (flow(block(4), came=4), flow(block(5), came=5))
     assert [one.amount_out for one in (await store.flows("vault@chain", 4, 5)).items] == [4, 5]
@@ -127,7 +127,7 @@ async def test_a_block_that_somebody_else_wrote_gives_way_to_another_of_its_numb
 
 async def test_a_reorg_takes_back_flows_and_what_was_known_above_it_on_its_chain_only(store: Store) -> None:
     await put(store, *(flow(block(n), came=n) for n in range(1, 6)), covered=covered(1, 5, POOL))
-    elsewhere = {"dex@other": [flow(block(5))]}
+    elsewhere = {"dex@other": gross([flow(block(5))])}
     await store.commit(Commit("other", flows=elsewhere, covered={"dex@other": covered(1, 5, POOL)[KEY]}))
     await put(store, supersede_above=block(3))
     assert await store.flows(KEY, 1, 3) == Flows(tuple(flow(block(n), came=n) for n in (1, 2, 3)), frozenset({POOL}))
@@ -164,7 +164,9 @@ async def test_flows_that_cannot_be_are_refused_and_change_nothing(store: Store)
     with pytest.raises(ValueError, match="less than nothing"):
         await put(store, flow(block(1)), flow(block(2), went=-1))
     with pytest.raises(UnknownName, match="dex@other"):
-        await store.commit(Commit("chain", flows={"dex@other": [flow(block(1))]}))
+        await store.commit(Commit("chain", flows={"dex@other": gross([flow(block(1))])}))
+    with pytest.raises(TypeError, match="exact integer"):
+        await put(store, flow(block(1), came=1.5))  # type: ignore[arg-type]
     assert await store.flows(KEY, 0, 9) == Flows((), frozenset())
 
 
@@ -191,8 +193,22 @@ async def test_complete_is_what_a_set_of_blocks_would_say(
     assert left == (found.complete if first + length <= cut else frozenset())
 
 
-def test_the_place_of_a_flow_is_its_token_owner_and_bucket() -> None:
-    assert place_of(flow(block(1), DEBT)) == DEBT
+amounts = st.tuples(st.integers(0, 2**256 - 1), st.integers(0, 9))
+of_a_block = st.dictionaries(st.sampled_from([POOL, DEBT, OTHER]), amounts, min_size=1)
+
+
+@given(commits=st.lists(st.dictionaries(st.integers(0, 12), of_a_block, max_size=6), max_size=5))
+@relaxed
+async def test_of_blocks_written_again_and_in_any_order_each_place_has_the_last_word_on_it(
+    store: Store, commits: list[dict[int, Gross]]
+) -> None:
+    chain, key, _ = await fresh(store)
+    said: dict[tuple[int, Place], tuple[int, int]] = {}
+    for blocks in commits:
+        await store.commit(Commit(chain, flows={key: [(block(n), gross) for n, gross in blocks.items()]}))
+        said |= {(n, place): amounts for n, gross in blocks.items() for place, amounts in gross.items()}
+    found = (await store.flows(key, 0, 12)).items
+    assert {(one.at.number, one[1:4]): one[4:6] for one in found} == said
 
 
 async def test_a_ledger_tells_the_flows_of_each_step_and_what_the_step_has_all_of(store: Store) -> None:

@@ -17,10 +17,10 @@ from devnet import Addresses, Devnet
 from devnet.configuration import configuration
 from devnet.desk import Desk
 from indexer.cli.headline import Judgement, judge_stored
-from indexer.model import Address, BlockRef, Bucket, Flow, Hash
+from indexer.model import Address, BlockRef, Bucket, Hash
 from indexer.run.books import shelf, snapshot_before
 from indexer.store import open_store
-from indexer.store.base import Commit, Covered, Store
+from indexer.store.base import Commit, Covered, Gross, Store
 from indexer.valuation.claims import Claims
 from indexer.valuation.rollup import span_of
 from indexer.valuation.rules import NAMES
@@ -101,7 +101,7 @@ class Stage:
         async with self.store() as store:
             await store.commit(Commit("devnet", flows={deployment: flows}, covered={deployment: [covered]}))
 
-    def _flows(self, token: str, owner: str, first: int, last: int) -> Iterable[Flow]:
+    def _flows(self, token: str, owner: str, first: int, last: int) -> Iterable[tuple[BlockRef, Gross]]:
         topic = "0x" + owner[2:].rjust(64, "0")
         moved: dict[int, list[int]] = {}
         for side, topics in enumerate([[TRANSFER, None, topic], [TRANSFER, topic]]):
@@ -109,7 +109,7 @@ class Stage:
             for log in self.net.rpc("eth_getLogs", query):
                 moved.setdefault(int(log["blockNumber"], 16), [0, 0])[side] += int(log["data"], 16)
         for number, (came, left) in sorted(moved.items()):
-            yield Flow(self._ref(number), Address(token), Address(owner), Bucket.BASE, came, left)
+            yield self._ref(number), {(Address(token), Address(owner), Bucket.BASE): (came, left)}
 
     def _ref(self, number: int) -> BlockRef:
         block = self.net.block(number)

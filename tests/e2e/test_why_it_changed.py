@@ -20,9 +20,9 @@ from devnet import Devnet, deploy_protocols
 from devnet.configuration import FINALITY_DEPTH
 from devnet.desk import Desk
 from devnet.protocols.chainlink import answer_of_cents
-from indexer.model import Address, BlockRef, Bucket, Flow, Hash, Status
+from indexer.model import Address, BlockRef, Bucket, Hash, Status
 from indexer.run.changes import Explained, Stretch, explain, whole
-from indexer.store.base import Commit, Covered, Place, Store
+from indexer.store.base import Commit, Covered, Gross, Place, Store
 from indexer.units import USD_DECIMALS
 from indexer.valuation.attribution import LOGS
 from indexer.valuation.parts import Parts
@@ -114,9 +114,9 @@ async def _index(setting: Setting, config: Path, first: int, last: int) -> None:
         await store.commit(Commit("devnet", flows=flows, covered=covered))
 
 
-def _transfers(net: Devnet, place: Place, first: int, last: int) -> Iterator[Flow]:
+def _transfers(net: Devnet, place: Place, first: int, last: int) -> Iterator[tuple[BlockRef, Gross]]:
     """What the Transfer logs of each block brought and took."""
-    token, owner, bucket = place
+    token, owner, _ = place
     word = "0x" + owner[2:].rjust(64, "0")
     for number in range(first, last + 1):
         query = {"address": token, "fromBlock": hex(number), "toBlock": hex(number), "topics": [TRANSFER]}
@@ -126,7 +126,7 @@ def _transfers(net: Devnet, place: Place, first: int, last: int) -> Iterator[Flo
         if came or went:
             found = net.block(number)
             parent, timestamp = Hash(found["parentHash"]), int(found["timestamp"], 16)
-            yield Flow(BlockRef(number, Hash(found["hash"]), parent, timestamp), token, owner, bucket, came, went)
+            yield BlockRef(number, Hash(found["hash"]), parent, timestamp), {place: (came, went)}
 
 
 def _give(symbol: str, whole_tokens: int) -> Callable[[Desk], None]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from indexer.model import Bucket, Flow, Snapshot
+from indexer.model import Bucket, Snapshot
 from indexer.store.base import Commit, Covered
 from indexer.valuation.value import judge, totals, value
 from tests.unit.cli.conftest import Tvl
@@ -54,7 +54,7 @@ async def _fill(folder: Path) -> None:
     async with store_in(folder) as store:
         await fill(store, "ethereum", [row("savings"), row("rival")], [*savings, *rival])
         await fill(store, "base", [row("late", "base")], [worth(300, 7, 100, "late@base")])
-        flows = [Flow(block(216), *PLACE, 1000 * USD, 1050 * USD)]
+        flows = [(block(216), {PLACE: (1000 * USD, 1050 * USD)})]
         covered = [Covered(145, 216, frozenset([PLACE]))]
         await store.commit(Commit("ethereum", flows={SAVINGS: flows}, covered={SAVINGS: covered}))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from indexer.model import Address, Bucket, Flow
+from indexer.model import Address, Bucket
 from indexer.store.base import Commit, Covered, DeploymentRow
 from tests.unit.cli.conftest import Tvl
 from tests.unit.cli.filled import CONFIG, block, gap, store_in, write_config
@@ -42,7 +42,7 @@ async def _fill(folder: Path) -> None:
 async def _tell(folder: Path) -> None:
     """The transfer logs, after the fact."""
     async with store_in(folder) as store:
-        came = Flow(block(8), address("dai"), address("o"), Bucket.BASE, 900 * ONE, 0)
+        came = block(8), {PLACE: (900 * ONE, 0)}
         covered = Covered(1, 10, frozenset({PLACE}))
         await store.commit(Commit("ethereum", flows={KEY: [came]}, covered={KEY: [covered]}))
 

@@ -21,7 +21,7 @@ from indexer.store import flow_tables, open_store
 from indexer.store import tables as t
 from indexer.store.base import Commit
 from indexer.store.migrate import HEAD, configuration, migrate, revision
-from tests.contract.store_series import block
+from tests.contract.store_series import OWNERS, TOKENS, block, deployment
 
 _DDL = text(
     "SELECT name, sql FROM sqlite_master"
@@ -143,3 +143,42 @@ def test_a_step_back_spells_every_snapshot_out_again(tmp_path: Path) -> None:
         command.downgrade(configuration(connection), "pre_0004")
         assert connection.execute(text(told)).all() == before
         assert _schema(connection) == schema
+
+
+SPELLED_OUT = text(
+    "SELECT b.deployment_id, b.number, b.hash, b.live, p.token, f.amount_in, f.amount_out FROM flow AS f"
+    " JOIN flow_block AS b ON b.id = f.block_id JOIN place AS p ON p.id = f.place_id ORDER BY 1, 2, 3, 5"
+)
+
+
+async def test_flows_and_heads_stay_the_same_through_a_step_back_and_forth(tmp_path: Path) -> None:
+    key, places = "dex@chain", [(token, OWNERS[0], Bucket.BASE) for token in TOKENS]
+    flows = [(block(n), {place: (n, 2**200 + i) for i, place in enumerate(places)}) for n in range(1, 1_200)]
+    async with open_store("sqlite:///tvl.db", tmp_path) as store:
+        await store.register([deployment(key), deployment("vault@chain")])
+        await store.commit(Commit("chain", flows={key: flows, "vault@chain": flows[:3]}, heads=[block(1_199)]))
+        await store.commit(Commit("chain", flows={key: [(block(9, 1), {places[0]: (9, 0)})]}))
+        before = await store.flows(key, 0, 2_000)
+    database = create_engine(f"sqlite:///{tmp_path}/tvl.db")
+    with database.begin() as connection:
+        rows = connection.execute(select(flow_tables.block_flows)).all()
+        command.downgrade(configuration(connection), "pre_0007")
+        spelled_out = connection.execute(SPELLED_OUT).all()
+        assert len(spelled_out) == 1_199 * 3 + 3 * 3 + 1
+        assert spelled_out[:2] == [
+            (1, 1, block(1).hash, True, token, "1", str(2**200 + i)) for i, token in enumerate(TOKENS[:2])
+        ]
+        assert [row.live for row in spelled_out if row.number == 9] == [False] * 3 + [True]
+        migrate(connection)
+        assert connection.execute(select(flow_tables.block_flows)).all() == rows
+    async with open_store("sqlite:///tvl.db", tmp_path) as store:
+        assert await store.flows(key, 0, 2_000) == before
+        assert (await store.heads("chain"))[0] == block(1_199)
+
+
+def test_a_step_back_leaves_the_tables_of_that_version() -> None:
+    with create_engine("sqlite://").begin() as stepped, create_engine("sqlite://").begin() as straight:
+        migrate(stepped)
+        command.downgrade(configuration(stepped), "pre_0007")
+        command.upgrade(configuration(straight), "pre_0007")
+        assert _schema(stepped) == _schema(straight)
