@@ -1,9 +1,12 @@
-"""Following the head by logs, as the daemon does: `python -m benchmarks.following [--blocks 200] [--contracts 1300]`.
+"""Following the head by logs, as the daemon does: `python -m benchmarks.following [--blocks 500] [--contracts 1300]`.
 
 The load's answers are read once and folded from there, block by block: the look at the head, header and logs, what came
 and went, and one durable commit of head and flows. Of the 400 other logs of each block, as a real one has,
 nobody asked for any. The floor sends the same requests with a bare client, slices the numbers out of the logs that were
 used, and writes as many rows in one commit as durable. It checks nothing.
+
+Other programs on the machine can make a block take twice the processor's time. So blocks are counted in rounds, and a
+figure is the mean of the quickest one, for ours as for the floor; the mean of all stands beside it.
 """
 
 from __future__ import annotations
@@ -37,7 +40,8 @@ from indexer.reads.ledger.audit import prove
 from indexer.run.live import TAGS_EVERY_BLOCKS
 from indexer.store.base import Commit, Folded
 
-BLOCKS = 200
+BLOCKS = 500
+ROUND = 50
 WARM_UP = 10
 FOREIGN_LOGS = 400
 _JSON = {"Content-Type": "application/json"}
@@ -138,13 +142,19 @@ class Followed:
         return self.traffic.http / len(self.cpu_ms)
 
     def figure(self) -> Figure:
-        """The mean of all blocks, garbage collection included."""
-        count = len(self.cpu_ms)
+        """The means of the quickest round, of ours as of the floor."""
+        count, mean = len(self.cpu_ms), statistics.mean
         up, down = self.traffic.bytes_sent / count / 1000, self.traffic.bytes_received / count / 1000
+        over_all = f"over all {mean(self.cpu_ms):.1f} of {mean(self.floor_ms):.1f}"
         slow = sorted(self.cpu_ms)[int(0.99 * count)]
-        note = f"p99 {slow:.1f}; {self.requests:.2f} HTTP requests, {up:.1f} KB up and {down:.0f} KB down a block"
-        means = statistics.mean(self.cpu_ms), statistics.mean(self.floor_ms)
-        return Figure(f"following: {self.values:,} values, a block folded and stored", "ms CPU", *means, note)
+        wire = f"{self.requests:.2f} HTTP requests, {up:.1f} KB up and {down:.0f} KB down a block"
+        name = f"following: {self.values:,} values, a block folded and stored"
+        quickest = _quickest(self.cpu_ms), _quickest(self.floor_ms)
+        return Figure(name, "ms CPU", *quickest, f"{over_all}, p99 {slow:.1f}; {wire}")
+
+
+def _quickest(each_ms: Sequence[float]) -> float:
+    return min(statistics.mean(each_ms[i : i + ROUND]) for i in range(0, len(each_ms), ROUND))
 
 
 async def following(contracts: int, blocks: int, foreign: int = FOREIGN_LOGS) -> Followed:

@@ -19,6 +19,7 @@ from benchmarks.replay_server import AGGREGATE, DEEP_EVERY, HEAD, Node, answer, 
 from indexer.chain.base import Replies, Request
 from indexer.chain.bloom import bloom_of, leaves_out
 from indexer.chain.pool import Pool
+from indexer.chain.rpc import Traffic
 from indexer.config.secret import Secret
 from indexer.model import Status
 from indexer.reads.abi import CALL_GAS, interface
@@ -217,10 +218,20 @@ def total_of(call: Call, number: int) -> int:
 
 
 def test_following_is_judged_at_the_load_alone_and_told_beside_the_logs_of_others() -> None:
-    alone, beside = Figure("alone", "ms CPU", 1.9, 0.7), Figure("beside others", "ms CPU", 3.0, 1.3)
-    goal = goals.of_following(alone, beside)
+    goal = goals.of_following(followed([1.9], [0.7]), followed([3.0], [1.3]))
     assert goal.reached
     assert "3.0 ms, 2.3x its floor" in goal.line()
+
+
+def test_following_is_told_of_the_quickest_round_and_of_all() -> None:
+    slow, quick = following.ROUND * [3.0], following.ROUND * [1.5]
+    figure = followed([*slow, *quick, *slow], [1.0 for _ in slow] + [0.5 for _ in quick]).figure()
+    assert (figure.value, figure.floor) == (1.5, 0.5)
+    assert "over all 2.5 of 0.8, p99 3.0" in figure.note
+
+
+def followed(cpu_ms: list[float], floor_ms: list[float]) -> following.Followed:
+    return following.Followed(cpu_ms, floor_ms, 7, Traffic())
 
 
 def test_a_goal_says_whether_it_is_reached() -> None:
