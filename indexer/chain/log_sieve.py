@@ -77,15 +77,18 @@ class Sieve:
 
     def _finds(self, address: str, topics: Sequence[str]) -> bool:
         """As they stand there, which is in lower case as a rule; else in lower case."""
-        asking = self._asking(address, topics) or self._asking(address.lower(), [topic.lower() for topic in topics])
-        return asking is not None
+        return self._asks(address, topics) or self._asks(address.lower(), [topic.lower() for topic in topics])
 
-    def _asking(self, emitter: str, topics: Sequence[str]) -> _Wanted | None:
-        """The first query that finds a log of this contract with these topics."""
+    def _asks(self, emitter: str, topics: Sequence[str]) -> bool:
+        """Whether a query finds a log of this contract with these topics."""
         for wanted in self._by_event.get(topics[0] if topics else "", self._of_any):
-            if wanted.has(emitter, topics):
-                return wanted
-        return None
+            if (not wanted.emitters or emitter in wanted.emitters) and len(topics) >= wanted.least_topics:
+                for place, some in wanted.places:
+                    if topics[place] not in some:
+                        break
+                else:
+                    return True
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +111,6 @@ class _Wanted:
     @property
     def names(self) -> frozenset[str]:
         return self.emitters or (self.places[-1][1] if self.places else self.events)
-
-    def has(self, emitter: str, topics: Sequence[str]) -> bool:
-        """Whether the query finds a log of this contract with these topics, of which the first is known to do."""
-        if (self.emitters and emitter not in self.emitters) or len(topics) < self.least_topics:
-            return False
-        return not [place for place, some in self.places if topics[place] not in some]
 
 
 def first_topics(query: LogQuery) -> Sequence[str]:

@@ -148,7 +148,10 @@ class Book:
 
     def _hits(self, log: Log) -> list[tuple[Track, Effect]]:
         """Whom a log concerns, in the order of its topics, and what it does to them."""
-        topics, watched = log.topics, self._watched.get(log.address, {})
+        watched = self._watched.get(log.address)
+        if watched is None:
+            return []
+        topics = log.topics
         hits = [(track, track.rule.effects[None, 0]) for track in watched.get(None, ())]
         for place, topic in enumerate(topics):
             for track in watched.get(topic, ()):
@@ -185,4 +188,7 @@ def _add(moved: list[int], before: State, after: State) -> None:
     """Count what each amount gained and lost by one log."""
     for i in range(len(moved) // 2):
         change = after[i] - before[i]
-        moved[2 * i + (change < 0)] += abs(change)
+        if change > 0:
+            moved[2 * i] += change
+        else:
+            moved[2 * i + 1] -= change
