@@ -1,4 +1,4 @@
-"""Following the head by logs, as the daemon does: `python -m benchmarks.following [--blocks 500] [--contracts 1300]`.
+"""Following the head by logs, as the daemon does: `python -m benchmarks.following [--blocks 1000] [--contracts 1300]`.
 
 The load's answers are read once and folded from there, block by block: the look at the head, header and logs, what came
 and went, and one durable commit of head and flows. Of the 400 other logs of each block, as a real one has,
@@ -40,7 +40,7 @@ from indexer.reads.ledger.audit import prove
 from indexer.run.live import TAGS_EVERY_BLOCKS
 from indexer.store.base import Commit, Folded
 
-BLOCKS = 500
+BLOCKS = 1_000
 ROUND = 50
 WARM_UP = 10
 FOREIGN_LOGS = 400

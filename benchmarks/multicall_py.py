@@ -1,8 +1,8 @@
-"""Snapshots read by multicall.py, as a program of its own: `python benchmarks/multicall_py.py URL`, calls on stdin.
+"""Snapshots read by multicall.py, as a program of its own: `python benchmarks/multicall_py.py URL`, told what on stdin.
 
 Runs in an environment that has that package and nothing of this project, with which its dependencies cannot be
-installed together. Reads JSON of blocks and of calls (target, signature, arguments, number of outputs); writes JSON of
-what each block took.
+installed together. The first line is JSON of calls (target, signature, arguments, number of outputs), each other one a
+block to read them at, which is answered by a line of JSON: what it took, and the sum of its numbers.
 """
 
 from __future__ import annotations
@@ -26,28 +26,25 @@ def calls_of(asked: list[list[Any]]) -> list[Any]:
     ]
 
 
-async def snapshots(url: str, asked: list[list[Any]], blocks: list[int]) -> dict[str, Any]:
-    """Wall and CPU milliseconds of each block, and the sum of its numbers."""
-    web3, calls = Web3(Web3.HTTPProvider(url)), calls_of(asked)
-    taken, sums = [], []
-    for number in blocks:
-        await Multicall(calls, block_id=number, _w3=web3)  # now the server has seen the question
-        gc.collect()
-        wall, cpu = time.perf_counter(), time.process_time()
-        answers = await Multicall(calls, block_id=number, _w3=web3)
-        taken.append([(time.perf_counter() - wall) * 1000, (time.process_time() - cpu) * 1000])
-        sums.append(str(sum(map(_as_number, answers.values()))))
-    return {"taken": taken, "sums": sums}
+async def snapshot(web3: Web3, calls: list[Any], number: int) -> dict[str, Any]:
+    """Milliseconds of one block, by the clock and of the processor, and the sum of its numbers."""
+    await Multicall(calls, block_id=number, _w3=web3)  # now the server has seen the question
+    gc.collect()
+    wall, cpu = time.perf_counter(), time.process_time()
+    answers = await Multicall(calls, block_id=number, _w3=web3)
+    taken = [(time.perf_counter() - wall) * 1000, (time.process_time() - cpu) * 1000]
+    return {"taken": taken, "sum": str(sum(map(_as_number, answers.values())))}
 
 
 def _as_number(answer: Any) -> int:
     return int(answer, 16) if isinstance(answer, str) else int(answer)
 
 
-def main() -> None:
-    given = json.load(sys.stdin)
-    print(json.dumps(asyncio.run(snapshots(sys.argv[1], given["calls"], given["blocks"]))))
+async def main() -> None:
+    web3, calls = Web3(Web3.HTTPProvider(sys.argv[1])), calls_of(json.loads(sys.stdin.readline()))
+    for line in sys.stdin:
+        print(json.dumps(await snapshot(web3, calls, int(line))), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(main())

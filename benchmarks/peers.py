@@ -1,7 +1,7 @@
 """The snapshot of `benchmarks.snapshot` beside multicall.py of PyPI: `python -m benchmarks.peers [--python PATH]`.
 
-Both read the same calls of the same blocks from the same replaying server, one after the other. The peer runs in
-an environment of its own, made by `uv` where no interpreter that has it is given. Fails where their numbers differ.
+Both read the same calls of the same blocks from the same replaying server, and take turns at every block. The peer runs
+in an environment of its own, made by `uv` where no interpreter that has it is given. Fails where their numbers differ.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import shutil
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, create_subprocess_exec
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from benchmarks.figures import Figure, Sample, median, print_figures, quiet, timed
 from benchmarks.load import LARGE, Load
@@ -26,6 +27,9 @@ from benchmarks.snapshot import World, answers, committed, seen, world
 from indexer.model import BlockRef
 from indexer.reads.plan import Ask, Call
 from indexer.run.known import Known
+
+PeerRead: TypeAlias = Callable[[int], Awaitable[tuple[Sample, int]]]
+"""A block -> what reading it took, and the sum of all its numbers. Raises RuntimeError where the peer fails."""
 
 PACKAGE = "multicall==0.15.2"
 FIRST_BLOCK = 1_000
@@ -71,7 +75,7 @@ class Compared:
 
 
 async def compare(load: Load, repeat: int, command: Sequence[str], *, warm_up: int = WARM_UP) -> Compared:
-    """Both at the same blocks. Raises ValueError where the peer reads other numbers."""
+    """Both at the same blocks. Raises ValueError where the peer reads other numbers, RuntimeError where it fails."""
     with tempfile.TemporaryDirectory() as folder:
         async with replaying_server() as url, world(load, url, Path(folder)) as of:
             known = Known()
@@ -80,16 +84,17 @@ async def compare(load: Load, repeat: int, command: Sequence[str], *, warm_up: i
                 await committed(of, block(number), known)
             rounds = of.reader.taken()
             await of.floor.learn(rounds)
-            samples = [await _one_block(of, block(FIRST_BLOCK + i), known, rounds) for i in range(repeat)]
-            last = FIRST_BLOCK + repeat
-            await committed(of, block(last), known)
-            asks = _asks(of.reader.taken())
-            told = await ask_peer(command, url, asks, range(FIRST_BLOCK, last + 1))
-            if int(told["sums"][-1]) != await _sum(of, asks, last):
-                raise ValueError("the peer read other numbers")
-            peer = median(Sample(*one) for one in told["taken"])
-            floors, bare, whole = (median(column) for column in zip(*samples, strict=True))
-            return Compared(floors, bare, whole, peer, len(asks))
+            await committed(of, block(FIRST_BLOCK), known)
+            asks, samples = _asks(of.reader.taken()), list[tuple[Sample, ...]]()
+            async with peer(command, url, asks) as read:
+                for number in range(FIRST_BLOCK + 1, FIRST_BLOCK + 1 + repeat):
+                    ours = await _one_block(of, block(number), known, rounds)
+                    theirs, told = await read(number)
+                    if told != await _sum(of, asks, number):
+                        raise ValueError("the peer read other numbers")
+                    samples.append((*ours, theirs))
+            floors, bare, whole, peers = (median(column) for column in zip(*samples, strict=True))
+            return Compared(floors, bare, whole, peers, len(asks))
 
 
 async def _one_block(of: World, at: BlockRef, known: Known, before: Sequence[Round]) -> tuple[Sample, Sample, Sample]:
@@ -116,14 +121,30 @@ def _as_number(answer: Any) -> int:
     return int(answer, 16) if isinstance(answer, str) else int(answer)
 
 
-async def ask_peer(command: Sequence[str], url: str, asks: Sequence[Call], blocks: Sequence[int]) -> Any:
-    """What the peer's program says of itself: of each block what it took, and the sum of all numbers."""
-    asked = json.dumps({"calls": [_as_text(ask) for ask in asks], "blocks": list(blocks)})
-    process = await create_subprocess_exec(*command, str(SCRIPT), url, stdin=PIPE, stdout=PIPE, stderr=PIPE)
-    said, trouble = await process.communicate(asked.encode())
-    if process.returncode:
-        raise RuntimeError(f"the peer failed: {trouble.decode(errors='replace')[-500:]}")
-    return json.loads(said)
+@asynccontextmanager
+async def peer(command: Sequence[str], url: str, asks: Sequence[Call]) -> AsyncIterator[PeerRead]:
+    """The peer's program, which reads these calls at one block after the other."""
+    with tempfile.TemporaryFile() as trouble:
+        process = await create_subprocess_exec(*command, str(SCRIPT), url, stdin=PIPE, stdout=PIPE, stderr=trouble)
+        to_peer, from_peer = process.stdin, process.stdout
+        assert to_peer is not None
+        assert from_peer is not None
+
+        async def read(number: int) -> tuple[Sample, int]:
+            to_peer.write(b"%d\n" % number)
+            line = await from_peer.readline()
+            if not line:
+                trouble.seek(0)
+                raise RuntimeError(f"the peer failed: {trouble.read().decode(errors='replace')[-500:]}")
+            told = json.loads(line)
+            return Sample(*told["taken"]), int(told["sum"])
+
+        to_peer.write(json.dumps([_as_text(ask) for ask in asks]).encode() + b"\n")
+        try:
+            yield read
+        finally:
+            to_peer.close()
+            await process.wait()
 
 
 def _as_text(ask: Call) -> list[Any]:

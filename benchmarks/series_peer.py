@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.figures import Figure, Sample, print_figures, quiet, total
 from benchmarks.folding import Folded, folded
 from benchmarks.load import CONTRACTS, scaled
-from benchmarks.peers import PACKAGE, ask_peer, peer_command
+from benchmarks.peers import PACKAGE, peer, peer_command
 from benchmarks.replay import replaying_server
 from benchmarks.series import BLOCKS, FIRST_FOLDED, fold, world
 from indexer.reads.abi import interface
@@ -91,10 +91,11 @@ async def compare(contracts: int, blocks: int, samples: int, command: Sequence[s
     async with replaying_server(contracts=contracts) as url:
         calls, sums = await known(url, contracts, numbers, sampled)
         ours = await folded(url, contracts, blocks)
-        told = await ask_peer(command, url, calls, sampled)
-    if list(map(int, told["sums"])) != [sums[number] for number in sampled]:
+        async with peer(command, url, calls) as read:
+            told = {number: await read(number) for number in sampled}
+    if {number: sum_ for number, (_, sum_) in told.items()} != {number: sums[number] for number in sampled}:
         raise ValueError("the peer read other numbers")
-    return Compared(ours, total(Sample(*one) for one in told["taken"]), len(calls), blocks, samples)
+    return Compared(ours, total(sample for sample, _ in told.values()), len(calls), blocks, samples)
 
 
 async def known(url: str, contracts: int, numbers: range, sampled: range) -> tuple[list[Call], Mapping[int, int]]:

@@ -175,7 +175,7 @@ async def test_a_peer_that_fails_is_told_and_never_measured() -> None:
 
 
 async def test_a_peer_that_reads_other_numbers_is_never_measured() -> None:
-    other = 'print(\'{"taken": [[1, 1]], "sums": ["7"]}\')'
+    other = 'print(\'{"taken": [1, 1], "sum": "7"}\')'
     with pytest.raises(ValueError, match="other numbers"):
         await peers.compare(TINY, 1, (sys.executable, "-c", other), warm_up=1)
 
@@ -198,9 +198,10 @@ async def test_a_series_is_compared_with_a_peer_at_a_sample_of_its_blocks(tmp_pa
 
 PEER = """
 import json, sys
-asked = json.load(sys.stdin)
-sums = sys.argv[1:-2] or ["7"] * len(asked["blocks"])
-print(json.dumps({"taken": [[3, 1]] * len(asked["blocks"]), "sums": sums}))
+sys.stdin.readline()
+sums = iter(sys.argv[1:-2])
+for block in sys.stdin:
+    print(json.dumps({"taken": [3, 1], "sum": next(sums, "7")}), flush=True)
 """
 
 
