@@ -137,8 +137,8 @@ class Recent:
     """What is true of a chain as long as its count of `writes` is this one.
 
     `searched`: what is stored of it. `tip`: the highest number of a point, on whatever fork. `last`: the snapshot that
-    holds from there on, of deployments of which that is known. `flowed`: of a deployment the highest live block with
-    flows.
+    holds from there on, of deployments of which that is known. `flowed`: of a deployment the highest block with
+    flows, on whatever fork.
     """
 
     writes: int
