@@ -34,11 +34,14 @@ STOP_WITHIN_S = 5
 
 @asynccontextmanager
 async def trading(setting: Setting, proxy: FaultProxy, every_s: float) -> AsyncIterator[None]:
-    """Blocks with random trades, as long as the context lasts, each mined while nobody reads through the proxy."""
-    traders = Traders(setting.net, setting.addresses, seed=7)
+    """Blocks with random trades, as long as the context lasts, each mined while nobody reads through the proxy.
+
+    The last one is whole at its end: a thread that was given up would mine it later.
+    """
+    traders, over = Traders(setting.net, setting.addresses, seed=7), asyncio.Event()
 
     async def trade() -> None:
-        while True:
+        while not over.is_set():
             await asyncio.sleep(every_s)
             async with proxy.quiet():
                 await asyncio.to_thread(traders.step, dt=2)
@@ -48,8 +51,8 @@ async def trading(setting: Setting, proxy: FaultProxy, every_s: float) -> AsyncI
         yield
         assert not task.done(), "the traders stopped by themselves"
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        over.set()
+        await task
 
 
 @pytest.mark.slow
