@@ -41,6 +41,8 @@ class LogSource(Protocol):
 class Ledger:
     """One chain's answers up to the block `tip`. `around` learns the aggregators of feeds as they are met.
 
+    `blocks` are those that are remembered, by number, the lowest first.
+
     `began` is the hash of the block at which it last started from nothing. `receipts` may have the logs of a block that
     a node left out.
     """
